@@ -1,0 +1,231 @@
+//! Data sets: inputs as they are stored, and what is to be learnt from them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Draws one row of bytes: `(epoch, row, out)`, where `out` has `n_features` bytes.
+///
+/// The same arguments always give the same bytes; a new epoch may give a fresh row of the same class.
+pub type DrawRow = dyn Fn(u64, u32, &mut [u8]) + Send + Sync;
+
+/// Inputs `(n_samples, n_features)`, row-major, in the form in which they came.
+///
+/// Bytes stay bytes: a pixel takes a quarter of what an `f32` would.
+#[derive(Clone)]
+pub enum Inputs {
+    /// Small whole numbers, such as pixels: 0 to 255.
+    Bytes(Vec<u8>),
+    /// Single precision.
+    F32(Vec<f32>),
+    /// Double precision.
+    F64(Vec<f64>),
+    /// Rows drawn when they are needed and never stored; `rows[i]` is the number that sample `i` is drawn by.
+    Drawn {
+        /// Draws a row.
+        draw: Arc<DrawRow>,
+        /// The rows that belong to this data set, in order.
+        rows: Vec<u32>,
+    },
+}
+
+/// What is to be learnt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// One class a sample.
+    Classes {
+        /// The class of each sample, an index into `names`.
+        labels: Vec<u32>,
+        /// The classes' names, in their order.
+        names: Vec<String>,
+    },
+    /// Numbers, `(n_samples, n_outputs)` row-major: for regression, or 0 and 1 for several labels at once.
+    Values {
+        /// The numbers.
+        values: Vec<f64>,
+        /// How many belong to one sample.
+        n_outputs: usize,
+    },
+}
+
+/// Why arrays do not make a data set.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum DatasetError {
+    /// The number of inputs is not a multiple of the number of features.
+    #[error("{len} input numbers do not make rows of {n_features} features")]
+    Shape {
+        /// How many numbers there are.
+        len: usize,
+        /// How many make a row.
+        n_features: usize,
+    },
+    /// Inputs and targets differ in number.
+    #[error("{inputs} rows of inputs, but targets for {targets} rows")]
+    Targets {
+        /// Rows of inputs.
+        inputs: usize,
+        /// Rows of targets.
+        targets: usize,
+    },
+    /// A label points past the class names.
+    #[error("row {row} has label {label}, but there are only {n_classes} classes")]
+    Label {
+        /// The row, from 0.
+        row: usize,
+        /// Its label.
+        label: u32,
+        /// How many classes have a name.
+        n_classes: usize,
+    },
+    /// A range of rows does not lie within the data.
+    #[error("rows {start}..{end} asked for, but the data set has {n_samples} rows (0..{n_samples})")]
+    Rows {
+        /// First row asked for.
+        start: usize,
+        /// One past the last row asked for.
+        end: usize,
+        /// Rows there are.
+        n_samples: usize,
+    },
+}
+
+/// Inputs `(n_samples, n_features)` and, unless they are only to be predicted, their targets.
+#[derive(Clone)]
+pub struct Dataset {
+    inputs: Inputs,
+    n_features: usize,
+    targets: Option<Targets>,
+    image: Option<(usize, usize)>,
+}
+
+impl Dataset {
+    /// A data set of `inputs`, whose rows have `n_features` numbers each.
+    ///
+    /// # Errors
+    /// When the inputs do not fill whole rows, the targets are for another number of rows, or a label has no class.
+    pub fn new(inputs: Inputs, n_features: usize, targets: Option<Targets>) -> Result<Self, DatasetError> {
+        let len = match &inputs {
+            Inputs::Bytes(x) => x.len(),
+            Inputs::F32(x) => x.len(),
+            Inputs::F64(x) => x.len(),
+            Inputs::Drawn { rows, .. } => rows.len() * n_features,
+        };
+        if n_features == 0 || len % n_features != 0 {
+            return Err(DatasetError::Shape { len, n_features });
+        }
+        let n_samples = len / n_features;
+        if let Some(targets) = &targets {
+            if targets.n_samples() != n_samples {
+                return Err(DatasetError::Targets { inputs: n_samples, targets: targets.n_samples() });
+            }
+            if let Targets::Classes { labels, names } = targets {
+                if let Some(row) = labels.iter().position(|&l| l as usize >= names.len()) {
+                    return Err(DatasetError::Label { row, label: labels[row], n_classes: names.len() });
+                }
+            }
+        }
+        Ok(Self { inputs, n_features, targets, image: None })
+    }
+
+    /// Says that each row is an image of `height` x `width` grey pixels. Ignored when that is not the row's length.
+    #[must_use]
+    pub fn with_image(mut self, height: usize, width: usize) -> Self {
+        self.image = (height * width == self.n_features).then_some((height, width));
+        self
+    }
+
+    /// Rows.
+    pub fn n_samples(&self) -> usize {
+        match &self.inputs {
+            Inputs::Drawn { rows, .. } => rows.len(),
+            Inputs::Bytes(x) => x.len() / self.n_features,
+            Inputs::F32(x) => x.len() / self.n_features,
+            Inputs::F64(x) => x.len() / self.n_features,
+        }
+    }
+
+    /// Numbers in a row.
+    pub fn n_features(&self) -> usize {
+        self.n_features
+    }
+
+    /// The inputs as they are stored.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// The targets, if there are any.
+    pub fn targets(&self) -> Option<&Targets> {
+        self.targets.as_ref()
+    }
+
+    /// Height and width, when the rows are images.
+    pub fn image(&self) -> Option<(usize, usize)> {
+        self.image
+    }
+
+    /// The same inputs without their targets.
+    #[must_use]
+    pub fn without_targets(mut self) -> Self {
+        self.targets = None;
+        self
+    }
+
+    /// The rows of `range`, copied.
+    ///
+    /// # Errors
+    /// When the range ends before it starts or past the last row.
+    pub fn rows(&self, range: Range<usize>) -> Result<Self, DatasetError> {
+        if range.start > range.end || range.end > self.n_samples() {
+            return Err(DatasetError::Rows {
+                start: range.start,
+                end: range.end,
+                n_samples: self.n_samples(),
+            });
+        }
+        Ok(self.select(&range.map(|i| i as u32).collect::<Vec<_>>()))
+    }
+
+    /// The given rows in the given order, copied; a row may come more than once.
+    ///
+    /// # Panics
+    /// When a row does not exist.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let inputs = match &self.inputs {
+            Inputs::Bytes(x) => Inputs::Bytes(gather(x, self.n_features, rows)),
+            Inputs::F32(x) => Inputs::F32(gather(x, self.n_features, rows)),
+            Inputs::F64(x) => Inputs::F64(gather(x, self.n_features, rows)),
+            Inputs::Drawn { draw, rows: all } => {
+                Inputs::Drawn { draw: draw.clone(), rows: gather(all, 1, rows) }
+            }
+        };
+        let targets = self.targets.as_ref().map(|targets| match targets {
+            Targets::Classes { labels, names } => {
+                Targets::Classes { labels: gather(labels, 1, rows), names: names.clone() }
+            }
+            Targets::Values { values, n_outputs } => {
+                Targets::Values { values: gather(values, *n_outputs, rows), n_outputs: *n_outputs }
+            }
+        });
+        Self { inputs, targets, ..*self }
+    }
+}
+
+impl Targets {
+    /// Samples that have a target.
+    pub fn n_samples(&self) -> usize {
+        match self {
+            Targets::Classes { labels, .. } => labels.len(),
+            Targets::Values { values, n_outputs } => values.len() / (*n_outputs).max(1),
+        }
+    }
+}
+
+fn gather<T: Copy>(x: &[T], width: usize, rows: &[u32]) -> Vec<T> {
+    let mut out = Vec::with_capacity(rows.len() * width);
+    for &row in rows {
+        let start = row as usize * width;
+        out.extend_from_slice(&x[start..start + width]);
+    }
+    out
+}
