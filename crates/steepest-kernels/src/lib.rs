@@ -1,1 +1,29 @@
-//! TBD
+//! Slices in, slices out: what a dense network is made of, vectorised by hand.
+//!
+//! Matrices are row-major slices; every function says its shapes. Each kernel is written once, over the registers
+//! of [`simd`], and runs with the widest ones the processor has (chosen at run time); [`mod@reference`] holds its plain
+//! scalar twin, which the tests compare it with. This is the only crate of Steepest with `unsafe` in it.
+
+mod activations;
+mod convert;
+mod float;
+mod pool;
+mod products;
+pub mod reference;
+mod simd;
+mod softmax;
+mod updates;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use activations::{
+    gelu, gelu_backward, leaky_relu, leaky_relu_backward, relu, relu_backward, sigmoid, sigmoid_backward,
+    tanh, tanh_backward,
+};
+pub use convert::{narrow, scale, widen};
+pub use float::Float;
+pub use pool::Pool;
+pub use products::{accumulate_weight_gradient, affine, backpropagate, column_sums};
+pub use simd::{InstructionSet, instruction_set};
+pub use softmax::{SoftmaxShift, softmax_rows};
+pub use updates::{AdamStep, adam, add_assign, axpy, momentum};

@@ -1,0 +1,230 @@
+//! Vector registers, and the choice of the widest ones the processor has.
+//!
+//! A kernel is a [`Kernel`]: a struct of its arguments with one generic `run`. [`dispatch`] compiles `run` once per
+//! instruction set and picks one at run time; everything in it is inlined into a function that has that
+//! instruction set's features enabled, so that each operation of [`Registers`] becomes one instruction.
+
+use std::sync::OnceLock;
+
+use crate::Float;
+
+/// An instruction set: which registers hold `f32` and `f64`.
+pub trait Simd: Copy {
+    /// Registers of single precision.
+    type F32: Registers<f32>;
+    /// Registers of double precision.
+    type F64: Registers<f64>;
+    /// How many registers there are: bounds the size of the tiles that products keep in them.
+    const REGISTERS: usize;
+}
+
+/// A register of `LANES` numbers.
+pub trait Registers<T: Float>: Copy {
+    /// How many numbers it holds.
+    const LANES: usize;
+
+    /// The same number in every lane.
+    fn splat(x: T) -> Self;
+    /// # Safety
+    /// `LANES` numbers can be read from `p`.
+    unsafe fn load(p: *const T) -> Self;
+    /// Loads `n` numbers, `n < LANES`; the other lanes are zero.
+    /// # Safety
+    /// `n` numbers can be read from `p`.
+    unsafe fn load_first(p: *const T, n: usize) -> Self;
+    /// # Safety
+    /// `LANES` numbers can be written to `p`.
+    unsafe fn store(self, p: *mut T);
+    /// Stores the first `n` lanes, `n < LANES`.
+    /// # Safety
+    /// `n` numbers can be written to `p`.
+    unsafe fn store_first(self, p: *mut T, n: usize);
+    /// `self + b`
+    fn add(self, b: Self) -> Self;
+    /// `self - b`
+    fn sub(self, b: Self) -> Self;
+    /// `self * b`
+    fn mul(self, b: Self) -> Self;
+    /// `self / b`
+    fn div(self, b: Self) -> Self;
+    /// `self * b + c`, rounded once where the processor can.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// Square root of each lane.
+    fn sqrt(self) -> Self;
+    /// The larger of each pair of lanes.
+    fn max(self, b: Self) -> Self;
+    /// `e` to the power of each lane.
+    fn exp(self) -> Self;
+    /// The sum of all lanes, always added in the same order.
+    fn sum(self) -> T;
+}
+
+/// A computation that is compiled for every instruction set.
+pub trait Kernel {
+    /// What it computes.
+    type Output;
+    /// Does it. Implementations and all they call are `#[inline(always)]`.
+    fn run<S: Simd>(self) -> Self::Output;
+}
+
+/// An instruction set that kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstructionSet {
+    /// What every processor of this architecture has.
+    Portable,
+    /// 256-bit registers with fused multiply-add.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// 512-bit registers.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl InstructionSet {
+    /// Those that this processor has, the narrowest first.
+    pub fn available() -> Vec<Self> {
+        let mut sets = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                sets.push(Self::Avx2);
+                if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+                    sets.push(Self::Avx512);
+                }
+            }
+        }
+        sets
+    }
+
+    /// As `STEEPEST_SIMD` spells it: `portable`, `avx2`, `avx512`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
+        }
+    }
+}
+
+/// The instruction set in use: the widest available one, or the one that the environment variable `STEEPEST_SIMD`
+/// names, if this processor has it. It stays the same while the process lives.
+pub fn instruction_set() -> InstructionSet {
+    static CHOSEN: OnceLock<InstructionSet> = OnceLock::new();
+    *CHOSEN.get_or_init(|| {
+        let available = InstructionSet::available();
+        let wanted = std::env::var("STEEPEST_SIMD").unwrap_or_default();
+        let widest = available[available.len() - 1];
+        available.into_iter().find(|set| set.name() == wanted).unwrap_or(widest)
+    })
+}
+
+/// Runs a kernel with the instruction set in use.
+#[inline]
+pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    dispatch_on(instruction_set(), kernel)
+}
+
+/// Runs a kernel with one instruction set of [`InstructionSet::available`].
+#[inline]
+pub fn dispatch_on<K: Kernel>(set: InstructionSet, kernel: K) -> K::Output {
+    match set {
+        InstructionSet::Portable => kernel.run::<Portable>(),
+        // SAFETY: both are only reached with a set that `available` found on this processor.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => unsafe { crate::x86::run_avx2(kernel) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => unsafe { crate::x86::run_avx512(kernel) },
+    }
+}
+
+/// Arrays that the compiler may or may not vectorise: for processors without an implementation of their own.
+#[derive(Clone, Copy)]
+pub struct Portable;
+
+impl Simd for Portable {
+    type F32 = Array<f32, 4>;
+    type F64 = Array<f64, 2>;
+    const REGISTERS: usize = 16;
+}
+
+/// A register made of an array.
+#[derive(Clone, Copy)]
+pub struct Array<T, const N: usize>([T; N]);
+
+impl<T: Float, const N: usize> Array<T, N> {
+    #[inline(always)]
+    fn zip(self, b: Self, f: impl Fn(T, T) -> T) -> Self {
+        Self(std::array::from_fn(|i| f(self.0[i], b.0[i])))
+    }
+}
+
+impl<T: Float, const N: usize> Registers<T> for Array<T, N> {
+    const LANES: usize = N;
+
+    #[inline(always)]
+    fn splat(x: T) -> Self {
+        Self([x; N])
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const T) -> Self {
+        // SAFETY: the caller has `N` readable numbers at `p`; an unaligned read asks no more.
+        Self(unsafe { p.cast::<[T; N]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn load_first(p: *const T, n: usize) -> Self {
+        // SAFETY: the caller has `n` readable numbers at `p`.
+        Self(std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { T::ZERO }))
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut T) {
+        // SAFETY: the caller has room for `N` numbers at `p`.
+        unsafe { p.cast::<[T; N]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut T, n: usize) {
+        for (i, &x) in self.0.iter().enumerate().take(n) {
+            // SAFETY: the caller has room for `n` numbers at `p`.
+            unsafe { *p.add(i) = x }
+        }
+    }
+    #[inline(always)]
+    fn add(self, b: Self) -> Self {
+        self.zip(b, |x, y| x + y)
+    }
+    #[inline(always)]
+    fn sub(self, b: Self) -> Self {
+        self.zip(b, |x, y| x - y)
+    }
+    #[inline(always)]
+    fn mul(self, b: Self) -> Self {
+        self.zip(b, |x, y| x * y)
+    }
+    #[inline(always)]
+    fn div(self, b: Self) -> Self {
+        self.zip(b, |x, y| x / y)
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        // Not `T::mul_add`: without an instruction for it, that is a slow call.
+        self.mul(b).add(c)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(self.0.map(T::sqrt))
+    }
+    #[inline(always)]
+    fn max(self, b: Self) -> Self {
+        self.zip(b, |x, y| if x > y { x } else { y })
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        Self(self.0.map(T::exp))
+    }
+    #[inline(always)]
+    fn sum(self) -> T {
+        self.0.into_iter().sum()
+    }
+}

@@ -1,0 +1,152 @@
+//! What optimizers do to the one flat vector of parameters.
+
+use crate::Float;
+use crate::simd::{Kernel, Simd, dispatch};
+
+/// `y += x`
+///
+/// # Panics
+/// When the lengths differ.
+pub fn add_assign<T: Float>(x: &[T], y: &mut [T]) {
+    axpy(T::ONE, x, y);
+}
+
+/// `y += a x`
+///
+/// # Panics
+/// When the lengths differ.
+pub fn axpy<T: Float>(a: T, x: &[T], y: &mut [T]) {
+    assert_eq!(x.len(), y.len());
+    dispatch(Axpy { a, x, y });
+}
+
+struct Axpy<'a, T> {
+    a: T,
+    x: &'a [T],
+    y: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Axpy<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (y, &x) in self.y.iter_mut().zip(self.x) {
+            *y += self.a * x;
+        }
+    }
+}
+
+/// `v = momentum v + d`, then `w -= rate v`, or with `nesterov` `w -= rate (d + momentum v)`: PyTorch's form of
+/// momentum and of Nesterov's (Sutskever et al. 2013).
+///
+/// # Panics
+/// When the lengths differ.
+pub fn momentum<T: Float>(rate: T, momentum: T, nesterov: bool, d: &[T], v: &mut [T], w: &mut [T]) {
+    assert!(d.len() == w.len() && v.len() == w.len());
+    dispatch(Momentum { rate, momentum, nesterov, d, v, w });
+}
+
+struct Momentum<'a, T> {
+    rate: T,
+    momentum: T,
+    nesterov: bool,
+    d: &'a [T],
+    v: &'a mut [T],
+    w: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Momentum<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for ((w, v), &d) in self.w.iter_mut().zip(self.v).zip(self.d) {
+            *v = self.momentum * *v + d;
+            let direction = if self.nesterov { d + self.momentum * *v } else { *v };
+            *w -= self.rate * direction;
+        }
+    }
+}
+
+/// The numbers of one step of Adam.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamStep<T> {
+    /// Learning rate.
+    pub rate: T,
+    /// Decay of the mean of gradients.
+    pub beta1: T,
+    /// Decay of the mean of squared gradients.
+    pub beta2: T,
+    /// Added to the root, outside the correction.
+    pub epsilon: T,
+    /// `1 - beta1^t` for step `t`, from 1.
+    pub correction1: T,
+    /// `1 - beta2^t` for step `t`, from 1.
+    pub correction2: T,
+    /// L2 penalty, added to the gradient.
+    pub l2: T,
+    /// Decoupled weight decay (AdamW): subtracts `rate * decay * w`.
+    pub decay: T,
+}
+
+/// One step of Adam (Kingma and Ba 2015) or AdamW (Loshchilov and Hutter 2019), as PyTorch writes them.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn adam<T: Float>(step: &AdamStep<T>, d: &[T], m: &mut [T], v: &mut [T], w: &mut [T]) {
+    assert!(d.len() == w.len() && m.len() == w.len() && v.len() == w.len());
+    dispatch(Adam { step: *step, d, m, v, w });
+}
+
+struct Adam<'a, T> {
+    step: AdamStep<T>,
+    d: &'a [T],
+    m: &'a mut [T],
+    v: &'a mut [T],
+    w: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Adam<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let s = self.step;
+        for (((w, v), m), &d) in self.w.iter_mut().zip(self.v).zip(self.m).zip(self.d) {
+            let g = d + s.l2 * *w;
+            *m = s.beta1 * *m + (T::ONE - s.beta1) * g;
+            *v = s.beta2 * *v + (T::ONE - s.beta2) * g * g;
+            let (m_hat, v_hat) = (*m / s.correction1, *v / s.correction2);
+            *w = *w - s.rate * s.decay * *w - s.rate * m_hat / (v_hat.sqrt() + s.epsilon);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference;
+
+    #[test]
+    fn adam_equals_its_plain_twin() {
+        let step = AdamStep {
+            rate: 0.01,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            correction1: 0.1,
+            correction2: 0.001,
+            l2: 0.02,
+            decay: 0.03,
+        };
+        let d: Vec<f64> = (0..37).map(|i| f64::from(i) * 0.1 - 1.7).collect();
+        let start = |x: f64| vec![x; d.len()];
+        let (mut m, mut v, mut w) = (start(0.1), start(0.2), start(0.3));
+        let (mut m2, mut v2, mut w2) = (m.clone(), v.clone(), w.clone());
+        for _ in 0..3 {
+            adam(&step, &d, &mut m, &mut v, &mut w);
+            reference::adam(&step, &d, &mut m2, &mut v2, &mut w2);
+        }
+        for (a, b) in w.iter().zip(&w2).chain(m.iter().zip(&m2)).chain(v.iter().zip(&v2)) {
+            assert!((a - b).abs() <= 1e-15 * (1.0 + b.abs()));
+        }
+    }
+}

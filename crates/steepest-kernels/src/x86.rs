@@ -1,0 +1,308 @@
+//! Registers of x86-64: AVX2 with FMA, and AVX-512.
+//!
+//! Soundness: the values below only come into being inside [`run_avx2`] and [`run_avx512`], whose callers have
+//! checked that the processor has the instructions.
+
+use std::arch::x86_64::*;
+
+use crate::simd::{Kernel, Registers, Simd};
+
+/// Runs a kernel on AVX2 registers.
+#[target_feature(enable = "avx2,fma")]
+pub fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx2>()
+}
+
+/// Runs a kernel on AVX-512 registers.
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+pub fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx512>()
+}
+
+/// 16 registers of 256 bits.
+#[derive(Clone, Copy)]
+pub struct Avx2;
+
+impl Simd for Avx2 {
+    type F32 = F32x8;
+    type F64 = F64x4;
+    const REGISTERS: usize = 16;
+}
+
+/// 32 registers of 512 bits.
+#[derive(Clone, Copy)]
+pub struct Avx512;
+
+impl Simd for Avx512 {
+    type F32 = F32x16;
+    type F64 = F64x8;
+    const REGISTERS: usize = 32;
+}
+
+/// Eight lanes of single precision.
+#[derive(Clone, Copy)]
+pub struct F32x8(__m256);
+/// Four lanes of double precision.
+#[derive(Clone, Copy)]
+pub struct F64x4(__m256d);
+/// Sixteen lanes of single precision.
+#[derive(Clone, Copy)]
+pub struct F32x16(__m512);
+/// Eight lanes of double precision.
+#[derive(Clone, Copy)]
+pub struct F64x8(__m512d);
+
+/// The operations that are one intrinsic each.
+macro_rules! registers {
+    ($v:ident, $t:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
+     $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident,
+     |$lp:ident, $ln:ident| $load_first:expr, |$sv:ident, $sp:ident, $sn:ident| $store_first:expr,
+     |$ev:ident| $exp:expr, |$uv:ident| $sum:expr) => {
+        // SAFETY (every block): a value of this type exists only where its instructions do (see the module's head);
+        // memory is touched as the caller of `load` and `store` allows.
+        #[allow(clippy::undocumented_unsafe_blocks)]
+        impl Registers<$t> for $v {
+            const LANES: usize = $lanes;
+            #[inline(always)]
+            fn splat(x: $t) -> Self {
+                Self(unsafe { $splat(x) })
+            }
+            #[inline(always)]
+            unsafe fn load(p: *const $t) -> Self {
+                Self(unsafe { $load(p) })
+            }
+            #[inline(always)]
+            unsafe fn load_first($lp: *const $t, $ln: usize) -> Self {
+                Self(unsafe { $load_first })
+            }
+            #[inline(always)]
+            unsafe fn store(self, p: *mut $t) {
+                unsafe { $store(p, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, $sp: *mut $t, $sn: usize) {
+                let $sv = self.0;
+                unsafe { $store_first }
+            }
+            #[inline(always)]
+            fn add(self, b: Self) -> Self {
+                Self(unsafe { $add(self.0, b.0) })
+            }
+            #[inline(always)]
+            fn sub(self, b: Self) -> Self {
+                Self(unsafe { $sub(self.0, b.0) })
+            }
+            #[inline(always)]
+            fn mul(self, b: Self) -> Self {
+                Self(unsafe { $mul(self.0, b.0) })
+            }
+            #[inline(always)]
+            fn div(self, b: Self) -> Self {
+                Self(unsafe { $div(self.0, b.0) })
+            }
+            #[inline(always)]
+            fn mul_add(self, b: Self, c: Self) -> Self {
+                Self(unsafe { $fma(self.0, b.0, c.0) })
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                Self(unsafe { $sqrt(self.0) })
+            }
+            #[inline(always)]
+            fn max(self, b: Self) -> Self {
+                Self(unsafe { $max(self.0, b.0) })
+            }
+            #[inline(always)]
+            fn exp(self) -> Self {
+                let $ev = self;
+                $exp
+            }
+            #[inline(always)]
+            fn sum(self) -> $t {
+                let $uv = self.0;
+                unsafe { $sum }
+            }
+        }
+    };
+}
+
+registers!(
+    F32x16,
+    f32,
+    16,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_mul_ps,
+    _mm512_div_ps,
+    _mm512_fmadd_ps,
+    _mm512_sqrt_ps,
+    _mm512_max_ps,
+    |p, n| _mm512_maskz_loadu_ps((1u16 << n) - 1, p),
+    |v, p, n| _mm512_mask_storeu_ps(p, (1u16 << n) - 1, v),
+    |v| exp_f32(v),
+    |v| _mm512_reduce_add_ps(v)
+);
+registers!(
+    F64x8,
+    f64,
+    8,
+    _mm512_set1_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_add_pd,
+    _mm512_sub_pd,
+    _mm512_mul_pd,
+    _mm512_div_pd,
+    _mm512_fmadd_pd,
+    _mm512_sqrt_pd,
+    _mm512_max_pd,
+    |p, n| _mm512_maskz_loadu_pd((1u8 << n) - 1, p),
+    |v, p, n| _mm512_mask_storeu_pd(p, (1u8 << n) - 1, v),
+    |v| exp_f64(v),
+    |v| _mm512_reduce_add_pd(v)
+);
+registers!(
+    F32x8,
+    f32,
+    8,
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_add_ps,
+    _mm256_sub_ps,
+    _mm256_mul_ps,
+    _mm256_div_ps,
+    _mm256_fmadd_ps,
+    _mm256_sqrt_ps,
+    _mm256_max_ps,
+    |p, n| _mm256_maskload_ps(p, _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast())),
+    |v, p, n| _mm256_maskstore_ps(p, _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast()), v),
+    |v| exp_f32(v),
+    |v| {
+        let halves = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+        let quarters = _mm_add_ps(halves, _mm_movehl_ps(halves, halves));
+        _mm_cvtss_f32(_mm_add_ss(quarters, _mm_shuffle_ps::<1>(quarters, quarters)))
+    }
+);
+registers!(
+    F64x4,
+    f64,
+    4,
+    _mm256_set1_pd,
+    _mm256_loadu_pd,
+    _mm256_storeu_pd,
+    _mm256_add_pd,
+    _mm256_sub_pd,
+    _mm256_mul_pd,
+    _mm256_div_pd,
+    _mm256_fmadd_pd,
+    _mm256_sqrt_pd,
+    _mm256_max_pd,
+    |p, n| _mm256_maskload_pd(p, _mm256_loadu_si256(MASK64.as_ptr().add(4 - n).cast())),
+    |v, p, n| _mm256_maskstore_pd(p, _mm256_loadu_si256(MASK64.as_ptr().add(4 - n).cast()), v),
+    |v| exp_f64(v),
+    |v| {
+        let halves = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));
+        _mm_cvtsd_f64(_mm_add_sd(halves, _mm_unpackhi_pd(halves, halves)))
+    }
+);
+
+/// Read from `8 - n` on, its first `n` entries are set.
+static MASK32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+static MASK64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
+
+/// What the vector exponential needs beyond [`Registers`].
+trait ExpParts: Registers<f32> {
+    /// Nearest whole number.
+    fn round(self) -> Self;
+    /// `self * 2^n`, for whole `n` with a normal result.
+    fn scale(self, n: Self) -> Self;
+    /// The smaller of each pair of lanes.
+    fn min(self, b: Self) -> Self;
+    /// `value` where a lane is NaN, else the lane of `self`.
+    fn keep_nan(self, value: Self) -> Self;
+}
+
+// SAFETY (every block): as for `registers!`.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl ExpParts for F32x16 {
+    #[inline(always)]
+    fn round(self) -> Self {
+        Self(unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0) })
+    }
+    #[inline(always)]
+    fn scale(self, n: Self) -> Self {
+        Self(unsafe { _mm512_scalef_ps(self.0, n.0) })
+    }
+    #[inline(always)]
+    fn min(self, b: Self) -> Self {
+        Self(unsafe { _mm512_min_ps(self.0, b.0) })
+    }
+    #[inline(always)]
+    fn keep_nan(self, value: Self) -> Self {
+        unsafe {
+            Self(_mm512_mask_mov_ps(self.0, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value.0, value.0), value.0))
+        }
+    }
+}
+
+// SAFETY (every block): as for `registers!`.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl ExpParts for F32x8 {
+    #[inline(always)]
+    fn round(self) -> Self {
+        Self(unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0) })
+    }
+    #[inline(always)]
+    fn scale(self, n: Self) -> Self {
+        // 2^n in two halves, so that neither exponent leaves its field: n reaches -150 and 128.
+        unsafe {
+            let n = _mm256_cvtps_epi32(n.0);
+            let half = _mm256_srai_epi32::<1>(n);
+            let power =
+                |k| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(k, _mm256_set1_epi32(127))));
+            Self(_mm256_mul_ps(_mm256_mul_ps(self.0, power(half)), power(_mm256_sub_epi32(n, half))))
+        }
+    }
+    #[inline(always)]
+    fn min(self, b: Self) -> Self {
+        Self(unsafe { _mm256_min_ps(self.0, b.0) })
+    }
+    #[inline(always)]
+    fn keep_nan(self, value: Self) -> Self {
+        unsafe { Self(_mm256_blendv_ps(self.0, value.0, _mm256_cmp_ps::<_CMP_UNORD_Q>(value.0, value.0))) }
+    }
+}
+
+/// `exp` in single precision, within 2 units in the last place: `2^n e^r` with `|r| <= ln 2 / 2` and the Taylor
+/// polynomial of degree 7 for `e^r`; `ln 2` in two parts, so that `r` keeps its bits (Cody and Waite's reduction).
+#[inline(always)]
+fn exp_f32<V: ExpParts>(x: V) -> V {
+    // Beyond these the result is infinity and zero.
+    let clamped = x.max(V::splat(-104.0)).min(V::splat(89.0));
+    let n = clamped.mul(V::splat(std::f32::consts::LOG2_E)).round();
+    let r = n.mul_add(V::splat(-0.693_359_4), clamped);
+    let r = n.mul_add(V::splat(2.121_944_4e-4), r);
+    let mut p = V::splat(1.0 / 5040.0);
+    for c in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        p = p.mul_add(r, V::splat(c));
+    }
+    p.scale(n).keep_nan(x)
+}
+
+/// `exp` in double precision, lane by lane: here exactness counts, not speed.
+#[inline(always)]
+fn exp_f64<V: Registers<f64>>(x: V) -> V {
+    let mut lanes = [0.0; 8];
+    // SAFETY: no register of doubles has more than eight lanes.
+    unsafe {
+        x.store(lanes.as_mut_ptr());
+        for lane in lanes.iter_mut().take(V::LANES) {
+            *lane = lane.exp();
+        }
+        V::load(lanes.as_ptr())
+    }
+}
