@@ -20,8 +20,8 @@ FEATURES, ROWS, VALIDATION_ROWS, TRACE_ROWS = 40, 300, 100, 32
 ITERATIONS = 50  # full batch
 STEPS, BATCH, HIDDEN_3, VALIDATE_EVERY = 200, 32, 24, 20
 # Seeds with which no recorded accuracy hangs on a gap below these, even in float32.
-SEEDS = [100, 101, 102, 103]
-LEAST_MARGIN = [0, 0, 0, 0]
+SEEDS = [3, 34, 3, 13]
+LEAST_MARGIN = [2e-6, 1e-6, 2e-6, 1.5e-7]
 
 
 def digits(rng: np.random.RandomState, n: int, lit: Array) -> tuple[Array, Array]:

@@ -287,15 +287,3 @@ def traces(nb: Notebook, x: Array, y: Array, weights: Named, dtype: type = np.fl
     g = nb.backward(w, q, x, y)
     after = nb.update(dict(w), g, nb.learning_rate)
     return q | g | {name + "_after": value for name, value in after.items()}
-
-
-# ---------------------------------------------------------------- weights in Steepest's layout
-
-def to_layers(nb: Notebook, w: Named) -> Named:
-    """As `layers.{i}.weight` (n_out, n_in) and `layers.{i}.bias` (n_out,)."""
-    if nb.stochastic:
-        named = {"layers.0.weight": w["l1"].T, "layers.1.weight": w["l2"].T}
-    else:
-        named = {"layers.0.weight": w["w1"], "layers.0.bias": w["b1"].ravel(),
-                 "layers.1.weight": w["w2"], "layers.1.bias": w["b2"].ravel()}
-    return {name: np.ascontiguousarray(value) for name, value in named.items()}

@@ -27,14 +27,16 @@ pub fn fit(strokes: &mut [Stroke], pen: f32) {
 }
 
 /// Moves the image by whole pixels so that its centre of mass comes to the middle.
-pub fn centre(image: &[u8; PIXELS], out: &mut [u8]) {
+pub fn centre(image: &[u8; PIXELS], dice: &mut crate::dice::Dice, out: &mut [u8]) {
     let (mut mass, mut sum_x, mut sum_y) = (0, 0, 0);
     for (index, &ink) in image.iter().enumerate() {
         mass += u32::from(ink);
         sum_x += (index % SIDE) as u32 * u32::from(ink);
         sum_y += (index / SIDE) as u32 * u32::from(ink);
     }
-    let shift = |sum: u32| (CENTRE - sum as f32 / mass.max(1) as f32 + 100.5) as usize as i32 - 100;
+    let mut shift = |sum: u32| {
+        (dice.normal(0.9) + CENTRE - sum as f32 / mass.max(1) as f32 + 100.5) as usize as i32 - 100
+    };
     let (right, down) = (shift(sum_x), shift(sum_y));
     let from = |to: usize, by: i32| usize::try_from(to as i32 - by).ok().filter(|&from| from < SIDE);
     for (index, pixel) in out.iter_mut().enumerate() {

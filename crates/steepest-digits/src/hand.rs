@@ -11,7 +11,7 @@ use crate::strokes::Variant;
 pub type Stroke = Vec<Point>;
 
 /// How far a control point misses its place, and how much steadier or shakier one image is than another.
-const TREMBLE: f32 = 0.045;
+const TREMBLE: f32 = 0.06;
 const TREMBLE_SPREAD: f32 = 0.4;
 /// Uneven proportions: how strongly one end of the box is stretched and the other squeezed.
 const LOPSIDED: f32 = 0.22;
@@ -21,18 +21,25 @@ const MISPLACED: f32 = 0.02;
 const OVERSHOOT: f32 = 0.08;
 /// Most hands lean to the right: the mean shear.
 const LEAN: f32 = 0.12;
-const ROTATION: f32 = 0.15; // radians
+const ROTATION: f32 = 0.2; // radians
 
 /// How widely hands differ in what depends on the digit.
 struct Habits {
-    /// Logarithms of the narrowest and of the widest box, width over height.
+    /// Logarithm of the usual width over height, and how far hands go to either side of it.
     aspect: (f32, f32),
     slant: f32,
 }
 
-const USUAL: Habits = Habits { aspect: (-0.693, 0.300), slant: 0.22 };
-/// A one is slim, and nothing but its slant tells two of them apart.
-const ONE: Habits = Habits { aspect: (-1.514, -0.431), slant: 0.32 };
+const fn habits(digit: u8) -> Habits {
+    match digit {
+        0 => Habits { aspect: (-0.12, 0.40), slant: 0.22 },
+        // A one is slim, and nothing but its slant tells two of them apart.
+        1 => Habits { aspect: (-0.97, 0.54), slant: 0.32 },
+        2 | 5 => Habits { aspect: (-0.12, 0.45), slant: 0.22 },
+        9 => Habits { aspect: (-0.40, 0.45), slant: 0.22 },
+        _ => Habits { aspect: (-0.25, 0.45), slant: 0.22 },
+    }
+}
 
 /// Writes a digit: its strokes, in no particular place or size.
 pub fn write(digit: u8, dice: &mut Dice) -> Vec<Stroke> {
@@ -52,7 +59,7 @@ pub fn write(digit: u8, dice: &mut Dice) -> Vec<Stroke> {
     for point in strokes.iter_mut().flatten() {
         *point = bend.apply(*point);
     }
-    lean(&mut strokes, if digit == 1 { &ONE } else { &USUAL }, dice);
+    lean(&mut strokes, &habits(digit), dice);
     strokes
 }
 
@@ -89,7 +96,7 @@ fn overshoot(controls: &mut [Point], dice: &mut Dice) {
 
 /// Gives the digit its width, its slant and its rotation: one linear map.
 fn lean(strokes: &mut [Stroke], habits: &Habits, dice: &mut Dice) {
-    let width = libm::expf(dice.uniform(habits.aspect.0, habits.aspect.1));
+    let width = libm::expf(habits.aspect.0 + dice.uniform(-habits.aspect.1, habits.aspect.1));
     let slant = LEAN + dice.normal(habits.slant);
     let angle = dice.normal(ROTATION);
     let (sin, cos) = (libm::sinf(angle), libm::cosf(angle));

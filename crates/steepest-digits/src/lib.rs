@@ -47,6 +47,6 @@ impl Digits {
         frame::fit(&mut strokes, pen);
         let mut image = [0; PIXELS];
         raster::ink(&strokes, pen, &mut dice, &mut image);
-        frame::centre(&image, out);
+        frame::centre(&image, &mut dice, out);
     }
 }

@@ -33,5 +33,5 @@ pub fn curve(controls: &[Point]) -> Vec<Point> {
 pub fn width(digit: u8, dice: &mut Dice) -> f32 {
     // A one is so slim that its scanned image was often enlarged, and its line with it.
     let (spread, widest) = if digit == 1 { (0.42, 6.0) } else { (0.28, 4.4) };
-    (2.5 * dice.factor(spread)).clamp(0.9, widest)
+    (2.35 * dice.factor(spread)).clamp(0.9, widest)
 }

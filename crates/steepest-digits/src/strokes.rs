@@ -42,7 +42,8 @@ impl Variant {
         let (digit, rest) = line.split_once(' ')?;
         let (weight, strokes) = rest.split_once(' ')?;
         let digit = digit.parse().ok().filter(|&digit| digit < 10)?;
-        let mut variant = Self { digit, weight: weight.parse().ok()?, points: Vec::new(), strokes: Vec::new() };
+        let mut variant =
+            Self { digit, weight: weight.parse().ok()?, points: Vec::new(), strokes: Vec::new() };
         for stroke in strokes.split('|') {
             variant.add_stroke(stroke)?;
         }
@@ -73,7 +74,8 @@ mod tests {
 
     #[test]
     fn every_line_of_the_table_is_read() {
-        let lines = include_str!("strokes.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines =
+            include_str!("strokes.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         assert_eq!(VARIANTS.iter().map(Vec::len).sum::<usize>(), lines.count());
     }
 

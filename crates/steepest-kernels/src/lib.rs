@@ -23,7 +23,7 @@ pub use activations::{
 pub use convert::{narrow, scale, widen};
 pub use float::Float;
 pub use pool::Pool;
-pub use products::{accumulate_weight_gradient, affine, backpropagate, column_sums};
+pub use products::{affine, backpropagate, column_sums, weight_gradient};
 pub use simd::{InstructionSet, instruction_set};
 pub use softmax::{SoftmaxShift, softmax_rows};
-pub use updates::{AdamStep, adam, add_assign, axpy, momentum};
+pub use updates::{AdamStep, adam, add_assign, all_finite, axpy, momentum};

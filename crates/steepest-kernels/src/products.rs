@@ -20,16 +20,16 @@ pub fn affine<T: Float>(x: &[T], w: &[T], bias: Option<&[T]>, n_in: usize, out: 
     dispatch(Affine { x, w, bias, n_in, out });
 }
 
-/// `d_w += deltaᵀ x`: what a block of rows adds to the gradient of a layer's weights.
+/// `d_w = deltaᵀ x`, or with `add` `d_w += deltaᵀ x`: what a block of rows gives to the gradient of a layer's weights.
 ///
 /// `delta (rows, n_out)`, `x (rows, n_in)`, `d_w (n_out, n_in)`.
 ///
 /// # Panics
 /// When the slices do not have these shapes.
-pub fn accumulate_weight_gradient<T: Float>(delta: &[T], x: &[T], n_in: usize, d_w: &mut [T]) {
+pub fn weight_gradient<T: Float>(delta: &[T], x: &[T], n_in: usize, add: bool, d_w: &mut [T]) {
     let (rows, n_out) = (x.len() / n_in, d_w.len() / n_in);
     assert!(x.len() == rows * n_in && d_w.len() == n_out * n_in && delta.len() == rows * n_out);
-    dispatch(Combine { c: delta, at: (1, n_out), terms: rows, y: x, width: n_in, out: d_w, add: true });
+    dispatch(Combine { c: delta, at: (1, n_out), terms: rows, y: x, width: n_in, out: d_w, add });
 }
 
 /// `out = delta w`: the gradient at a layer's inputs.
@@ -71,6 +71,10 @@ macro_rules! with_constant {
         }
     };
 }
+
+/// The widest register, and the most registers that a tile of [`Affine`] has.
+const MAX_LANES: usize = 16;
+const MAX_TILE: usize = 24;
 
 struct Affine<'a, T> {
     x: &'a [T],
@@ -151,10 +155,20 @@ impl<T: Float> Affine<'_, T> {
                 }
             }
         }
+        // By way of memory: the long sums, unrolled for every element, would drive the tile out of its registers.
+        let mut parked = [[T::ZERO; MAX_LANES]; MAX_TILE];
+        for r in 0..R {
+            for o in 0..O {
+                // SAFETY: a register has at most `MAX_LANES` lanes.
+                unsafe { sums[r][o].store(parked[r * O + o].as_mut_ptr()) }
+            }
+        }
         for r in 0..R {
             let out = &mut self.out[(row + r) * n_out + first..][..O];
-            for o in 0..O {
-                out[o] = sums[r][o].sum() + self.bias.map_or(T::ZERO, |b| b[first + o]);
+            for (o, out) in out.iter_mut().enumerate() {
+                // SAFETY: as above.
+                let sum = unsafe { T::Register::<S>::load(parked[r * O + o].as_ptr()) }.sum();
+                *out = sum + self.bias.map_or(T::ZERO, |b| b[first + o]);
             }
         }
     }
@@ -310,7 +324,7 @@ mod tests {
                     set,
                     Combine { c, at, terms: rows, y: &x, width: n_in, out: &mut d_w, add: true },
                 );
-                reference::accumulate_weight_gradient(&delta, &x, n_in, &mut expected);
+                reference::weight_gradient(&delta, &x, n_in, true, &mut expected);
                 assert_close(&d_w, &expected, tolerance);
 
                 let (mut back, mut expected) = (vec![T::ONE; rows * n_in], vec![T::ZERO; rows * n_in]);

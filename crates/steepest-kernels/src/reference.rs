@@ -12,9 +12,12 @@ pub fn affine<T: Float>(x: &[T], w: &[T], bias: Option<&[T]>, n_in: usize, out: 
     }
 }
 
-/// See [`crate::accumulate_weight_gradient`].
-pub fn accumulate_weight_gradient<T: Float>(delta: &[T], x: &[T], n_in: usize, d_w: &mut [T]) {
+/// See [`crate::weight_gradient`].
+pub fn weight_gradient<T: Float>(delta: &[T], x: &[T], n_in: usize, add: bool, d_w: &mut [T]) {
     let n_out = d_w.len() / n_in;
+    if !add {
+        d_w.fill(T::ZERO);
+    }
     for (delta, x) in delta.chunks_exact(n_out).zip(x.chunks_exact(n_in)) {
         for (&d, d_w) in delta.iter().zip(d_w.chunks_exact_mut(n_in)) {
             for (d_w, &x) in d_w.iter_mut().zip(x) {
@@ -61,9 +64,8 @@ pub fn softmax_rows<T: Float>(z: &[T], n_classes: usize, p: &mut [T]) {
 /// See [`crate::adam`].
 pub fn adam<T: Float>(step: &crate::AdamStep<T>, d: &[T], m: &mut [T], v: &mut [T], w: &mut [T]) {
     for i in 0..w.len() {
-        let g = d[i] + step.l2 * w[i];
-        m[i] = step.beta1 * m[i] + (T::ONE - step.beta1) * g;
-        v[i] = step.beta2 * v[i] + (T::ONE - step.beta2) * g * g;
+        m[i] = step.beta1 * m[i] + (T::ONE - step.beta1) * d[i];
+        v[i] = step.beta2 * v[i] + (T::ONE - step.beta2) * d[i] * d[i];
         let m_hat = m[i] / step.correction1;
         let v_hat = v[i] / step.correction2;
         w[i] = w[i] - step.rate * step.decay * w[i] - step.rate * m_hat / (v_hat.sqrt() + step.epsilon);

@@ -36,6 +36,19 @@ impl<T: Float> Kernel for Axpy<'_, T> {
     }
 }
 
+/// Whether no number of `x` is infinite or NaN.
+pub fn all_finite<T: Float>(x: &[T]) -> bool {
+    // `x * 0` is 0 for every finite `x` and NaN for the others; eight sums at once, to be vectorised.
+    let mut sums = [T::ZERO; 8];
+    let (chunks, rest) = x.as_chunks::<8>();
+    for chunk in chunks {
+        for (sum, &x) in sums.iter_mut().zip(chunk) {
+            *sum += x * T::ZERO;
+        }
+    }
+    sums.into_iter().chain(rest.iter().map(|&x| x * T::ZERO)).all(|x| x == T::ZERO)
+}
+
 /// `v = momentum v + d`, then `w -= rate v`, or with `nesterov` `w -= rate (d + momentum v)`: PyTorch's form of
 /// momentum and of Nesterov's (Sutskever et al. 2013).
 ///
@@ -82,8 +95,6 @@ pub struct AdamStep<T> {
     pub correction1: T,
     /// `1 - beta2^t` for step `t`, from 1.
     pub correction2: T,
-    /// L2 penalty, added to the gradient.
-    pub l2: T,
     /// Decoupled weight decay (AdamW): subtracts `rate * decay * w`.
     pub decay: T,
 }
@@ -111,9 +122,8 @@ impl<T: Float> Kernel for Adam<'_, T> {
     fn run<S: Simd>(self) {
         let s = self.step;
         for (((w, v), m), &d) in self.w.iter_mut().zip(self.v).zip(self.m).zip(self.d) {
-            let g = d + s.l2 * *w;
-            *m = s.beta1 * *m + (T::ONE - s.beta1) * g;
-            *v = s.beta2 * *v + (T::ONE - s.beta2) * g * g;
+            *m = s.beta1 * *m + (T::ONE - s.beta1) * d;
+            *v = s.beta2 * *v + (T::ONE - s.beta2) * d * d;
             let (m_hat, v_hat) = (*m / s.correction1, *v / s.correction2);
             *w = *w - s.rate * s.decay * *w - s.rate * m_hat / (v_hat.sqrt() + s.epsilon);
         }
@@ -126,6 +136,18 @@ mod tests {
     use crate::reference;
 
     #[test]
+    fn one_infinite_or_nan_number_is_found_anywhere() {
+        for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+            for i in 0..21 {
+                let mut x = vec![-1e38f32; 21];
+                assert!(all_finite(&x));
+                x[i] = bad;
+                assert!(!all_finite(&x));
+            }
+        }
+    }
+
+    #[test]
     fn adam_equals_its_plain_twin() {
         let step = AdamStep {
             rate: 0.01,
@@ -134,7 +156,6 @@ mod tests {
             epsilon: 1e-8,
             correction1: 0.1,
             correction2: 0.001,
-            l2: 0.02,
             decay: 0.03,
         };
         let d: Vec<f64> = (0..37).map(|i| f64::from(i) * 0.1 - 1.7).collect();

@@ -1,0 +1,43 @@
+//! From labels to classes.
+
+use steepest::dataset::Targets;
+
+/// Labels up to this number are their own classes; others are numbered in their order.
+const MAX_DIRECT: i64 = 9999;
+
+/// The classes that whole-number labels stand for.
+pub(crate) enum Classes {
+    /// 0 to this number, whether each occurs or not.
+    UpTo(i64),
+    /// These numbers, sorted.
+    Listed(Vec<i64>),
+}
+
+impl Classes {
+    /// The classes of all `labels`: those of both parts of a data set, so that the parts agree.
+    pub(crate) fn of(labels: &[&[i64]]) -> Self {
+        let all = || labels.iter().copied().flatten().copied();
+        let max = all().max().unwrap_or(0);
+        if max <= MAX_DIRECT && all().all(|label| label >= 0) {
+            return Self::UpTo(max);
+        }
+        let mut listed: Vec<i64> = all().collect();
+        listed.sort_unstable();
+        listed.dedup();
+        Self::Listed(listed)
+    }
+
+    /// `labels`, each of which is among these classes, as targets.
+    pub(crate) fn targets(&self, labels: &[i64]) -> Targets {
+        match self {
+            Self::UpTo(max) => Targets::Classes {
+                labels: labels.iter().map(|&label| label as u32).collect(),
+                names: (0..=*max).map(|class| class.to_string()).collect(),
+            },
+            Self::Listed(listed) => Targets::Classes {
+                labels: labels.iter().map(|label| listed.partition_point(|class| class < label) as u32).collect(),
+                names: listed.iter().map(i64::to_string).collect(),
+            },
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Why data could not be read: what was given, what was expected, where, and what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use steepest::dataset::DatasetError;
+
+/// Why a data set could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The operating system could not read a file.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A folder stands where a file was expected.
+    #[error("{path} is a folder, and a file was expected: name a file in it")]
+    Directory {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file holds nothing.
+    #[error("{path} is empty (0 bytes): download or write it again")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A web page was saved in place of the data.
+    #[error("{path} looks like a web page, not data: the download gave a page; fetch the file itself again")]
+    WebPage {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The first bytes belong to no format that is read.
+    #[error("{path} begins with {found}, which is none of IDX (plain or gzip), NPZ, NPY or CSV text")]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its first bytes, in hexadecimal.
+        found: String,
+    },
+    /// A gzip file holds something else than IDX.
+    #[error("{path}: only IDX files are read gzip-compressed, and this holds none: decompress it first (gunzip)")]
+    Gzip {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Compressed bytes do not decompress, or a checksum disagrees.
+    #[error("{place} is damaged ({source}): download or write it again")]
+    Damaged {
+        /// The file, or the array in it.
+        place: String,
+        /// What the decompressor said.
+        source: io::Error,
+    },
+    /// There are fewer bytes than were announced.
+    #[error("{place} is cut short: {expected} bytes of {what} expected, {found} found; download or write it again")]
+    Truncated {
+        /// The file, or the array in it.
+        place: String,
+        /// What the bytes were to be.
+        what: &'static str,
+        /// How many were announced.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// There are more bytes than were announced.
+    #[error("{place} goes on after the {expected} bytes of data that its header announces: it is not what it says")]
+    Trailing {
+        /// The file, or the array in it.
+        place: String,
+        /// How many bytes were announced.
+        expected: u64,
+    },
+    /// Announced sizes multiply to more than any memory.
+    #[error("{place} announces an array of {shape}, which no memory can hold: its header is damaged")]
+    TooLarge {
+        /// The file, or the array in it.
+        place: String,
+        /// The announced sizes.
+        shape: String,
+    },
+    /// There is not one row, or a row without numbers.
+    #[error("{place} holds no data: {shape}")]
+    NoData {
+        /// The file, or the array in it.
+        place: String,
+        /// What there is.
+        shape: String,
+    },
+
+    /// Not an IDX file of the expected sort.
+    #[error(
+        "{path}: expected an IDX file of {what}, which begins with {expected:02x?}, but it begins with {found:02x?}"
+    )]
+    IdxMagic {
+        /// The file.
+        path: PathBuf,
+        /// Images or labels.
+        what: &'static str,
+        /// The first four bytes expected.
+        expected: [u8; 4],
+        /// The first four bytes found.
+        found: [u8; 4],
+    },
+    /// One of the four IDX files is not there.
+    #[error("{folder} has no {name} (plain or .gz), which belongs to its other IDX files: put it there")]
+    IdxMissing {
+        /// The folder.
+        folder: PathBuf,
+        /// The missing file.
+        name: String,
+    },
+    /// Images and labels differ in number.
+    #[error("{images} holds {n_images} images, but {labels} holds {n_labels} labels: they do not belong together")]
+    IdxCounts {
+        /// The file of images.
+        images: PathBuf,
+        /// How many images it holds.
+        n_images: usize,
+        /// The file of labels.
+        labels: PathBuf,
+        /// How many labels it holds.
+        n_labels: usize,
+    },
+    /// A folder without data files.
+    #[error(
+        "{path} is a folder without IDX files (train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], \
+         t10k-images-idx3-ubyte[.gz], t10k-labels-idx1-ubyte[.gz]): put them there, or name a file"
+    )]
+    FolderWithoutData {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// The zip container of an NPZ file cannot be read.
+    #[error("{path}: not a whole NPZ (zip) file ({reason}): download it or write it again with numpy.savez")]
+    Zip {
+        /// The file.
+        path: PathBuf,
+        /// What the zip reader said.
+        reason: String,
+    },
+    /// An NPZ file lacks an array.
+    #[error("{path} holds the arrays {found}, not `{missing}`: expected x_train, y_train, x_test, y_test or X, y")]
+    NpzArray {
+        /// The file.
+        path: PathBuf,
+        /// The array that is missing.
+        missing: String,
+        /// The arrays there are.
+        found: String,
+    },
+    /// Inputs and targets of an NPZ file differ in number.
+    #[error("{path}: `{x}` has {n_x} rows, but `{y}` has {n_y}: they do not belong together")]
+    NpzCounts {
+        /// The file.
+        path: PathBuf,
+        /// Name of the inputs.
+        x: String,
+        /// Rows of inputs.
+        n_x: usize,
+        /// Name of the targets.
+        y: String,
+        /// Rows of targets.
+        n_y: usize,
+    },
+    /// The header of an NPY array cannot be understood.
+    #[error("{place} has no valid NPY header ({problem}): write it with numpy.save or numpy.savez")]
+    NpyHeader {
+        /// The file, or the array in it.
+        place: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// An array of a type that is not read.
+    #[error(
+        "{place} has dtype {dtype}; read are bool, int8 to int64, uint8 to uint64, float32 and float64: convert it \
+         with .astype(...) before saving"
+    )]
+    NpyDtype {
+        /// The file, or the array in it.
+        place: String,
+        /// Its type, as NumPy writes it.
+        dtype: String,
+    },
+    /// An array of Python objects.
+    #[error(
+        "{place} holds Python objects (dtype object), which are never unpickled: save an array of numbers instead, \
+         for instance X.astype('float32')"
+    )]
+    NpyObjects {
+        /// The file, or the array in it.
+        place: String,
+    },
+    /// An array of the wrong shape.
+    #[error("{place} has shape {shape}; expected {expected}")]
+    NpyShape {
+        /// The file, or the array in it.
+        place: String,
+        /// Its shape.
+        shape: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A number in an array that cannot be used.
+    #[error("{place}, row {row}, column {column}: {value} is not {expected}")]
+    NpyValue {
+        /// The file, or the array in it.
+        place: String,
+        /// The row, from 0.
+        row: usize,
+        /// The column in the flattened row, from 0.
+        column: usize,
+        /// The number.
+        value: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+
+    /// The CSV reader could not go on.
+    #[error("{path}: {source}")]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: csv::Error,
+    },
+    /// A cell that is not a number.
+    #[error("{path}, line {line}, column `{column}`: {problem}")]
+    CsvCell {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The column's name; its number, from 1, where columns have no names.
+        column: String,
+        /// What is wrong.
+        problem: CellProblem,
+    },
+    /// A line of another length than the first.
+    #[error("{path}, line {line}: {found} cells, but the first line has {expected}")]
+    CsvColumns {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// Cells it has.
+        found: usize,
+        /// Cells the first line has.
+        expected: usize,
+    },
+    /// A column without a name: most often the row numbers that pandas writes.
+    #[error(
+        "{path}, line 1: column {column} has no name; pandas writes its row numbers so: write the file with \
+         to_csv(..., index=False), or name the column"
+    )]
+    CsvUnnamed {
+        /// The file.
+        path: PathBuf,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// The target column that was asked for is not there.
+    #[error("{path} has no column `{target}`; its columns are {columns}")]
+    CsvTarget {
+        /// The file.
+        path: PathBuf,
+        /// The column asked for.
+        target: String,
+        /// The columns there are.
+        columns: String,
+    },
+    /// More than one column could be the target.
+    #[error("{path}: both `{first}` and `{second}` could be the labels: say which with a target column")]
+    CsvTargets {
+        /// The file.
+        path: PathBuf,
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A target column was named for data that has no columns.
+    #[error("a target column (`{target}`) was named, but {path} is not a CSV file")]
+    TargetOutsideCsv {
+        /// The file.
+        path: PathBuf,
+        /// The column asked for.
+        target: String,
+    },
+
+    /// An empty name.
+    #[error("no data set is named: give a file, a folder, `mnist` or `digits`")]
+    SpecEmpty,
+    /// Nothing goes by that name.
+    #[error("no data set `{spec}`; looked for {looked}. {help}")]
+    NotFound {
+        /// The name.
+        spec: String,
+        /// Where it was looked for.
+        looked: String,
+        /// What to do.
+        help: &'static str,
+    },
+    /// Generated digits are named `digits` or `digits:SEED`.
+    #[error("`{spec}`: the seed of generated digits is a whole number from 0, as in digits:7")]
+    Seed {
+        /// The name.
+        spec: String,
+    },
+    /// No part goes by that name.
+    #[error("`{spec}`: there is no part `{part}`; the parts are `train` and `test`")]
+    Part {
+        /// The name of the data set.
+        spec: String,
+        /// The part asked for.
+        part: String,
+    },
+    /// A part of a data set that is all of one piece.
+    #[error("{path} has no parts, so `/{part}` cannot be asked of it: leave it out")]
+    NoParts {
+        /// The file.
+        path: PathBuf,
+        /// The part asked for.
+        part: &'static str,
+    },
+
+    /// Not a range of rows.
+    #[error("`{text}` is not a range of rows: write ..10000, 1000..42000, 5.. or 100 (the first hundred)")]
+    RangeSyntax {
+        /// What was given.
+        text: String,
+    },
+    /// A range without rows, or past the last row.
+    #[error("rows {range} asked for, but the data set has {n_samples} rows (0..{n_samples})")]
+    Range {
+        /// What was asked for.
+        range: String,
+        /// The rows there are.
+        n_samples: usize,
+    },
+
+    /// The arrays do not make a data set.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+}
+
+/// What is wrong with a cell of a table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CellProblem {
+    /// Nothing there.
+    #[error("the cell is empty: fill in missing values, or leave the row out")]
+    Missing,
+    /// Text.
+    #[error("`{0}` is not a number: encode text as numbers, or name this column as the target if it is the label")]
+    Text(String),
+    /// NaN, an infinity, or too large.
+    #[error("`{0}` is not a finite number in range: replace it, or leave the row out")]
+    NotFinite(String),
+}
+
+impl DataError {
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io { path: path.into(), source }
+    }
+}
