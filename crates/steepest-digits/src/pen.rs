@@ -1,37 +1,59 @@
-//! The pen: a smooth line through the control points, and the width of its tip.
+//! The pen: the line it draws between control points, and how thick that line is.
 
 use crate::dice::Dice;
 use crate::point::Point;
 
+/// What the pen draws without lifting: close points, straight lines between them.
+pub type Stroke = Vec<Point>;
+
+/// Straight lines from one control point to the next: enough to look round at 28 pixels.
 const STEPS: usize = 6;
 
-/// A smooth line through `controls`: a Catmull-Rom spline, in steps that look round at 28 pixels.
-pub fn curve(controls: &[Point]) -> Vec<Point> {
-    let Some((&first, &last)) = controls.first().zip(controls.last()) else { return Vec::new() };
+/// The thickness of a usual line, in pixels.
+const THICKNESS: f32 = 2.35;
+
+/// A smooth line through all control points: a Catmull-Rom spline. Through two of them it is straight.
+pub fn curve(controls: &[Point]) -> Stroke {
+    let (Some(&first), Some(&last)) = (controls.first(), controls.last()) else { return Stroke::new() };
     if controls.len() == 2 {
-        return controls.to_vec();
+        return vec![first, last];
     }
-    let at = |index: usize| controls.get(index).copied().unwrap_or(last);
-    let mut line = Vec::with_capacity(STEPS * controls.len());
-    for index in 0..controls.len() - 1 {
-        let before = if index == 0 { first } else { at(index - 1) };
-        let [from, to, after] = [at(index), at(index + 1), at(index + 2)];
-        // The cubic through `from` and `to` with the slopes of its neighbours' chords.
+    let mut stroke = Stroke::with_capacity(STEPS * controls.len());
+    for (index, ends) in controls.array_windows().enumerate() {
+        let [from, to] = *ends;
+        let before = if index == 0 { first } else { controls[index - 1] };
+        let after = controls.get(index + 2).copied().unwrap_or(last);
+        // The cubic that leaves `from` along the chord of its neighbours and reaches `to` along that of its own.
         let slope = (to - before) * 0.5;
         let square = before - from * 2.5 + to * 2.0 - after * 0.5;
         let cube = (after - before) * 0.5 + (from - to) * 1.5;
         for step in 0..STEPS {
             let t = step as f32 / STEPS as f32;
-            line.push(from + (slope + (square + cube * t) * t) * t);
+            stroke.push(from + (slope + (square + cube * t) * t) * t);
         }
     }
-    line.push(last);
-    line
+    stroke.push(last);
+    stroke
 }
 
-/// The width of the pen's line, in pixels.
-pub fn width(digit: u8, dice: &mut Dice) -> f32 {
-    // A one is so slim that its scanned image was often enlarged, and its line with it.
-    let (spread, widest) = if digit == 1 { (0.42, 6.0) } else { (0.28, 4.4) };
-    (2.35 * dice.factor(spread)).clamp(0.9, widest)
+/// Picks a pen: the thickness of its line, in pixels.
+pub fn pick(digit: u8, dice: &mut Dice) -> f32 {
+    let (usual, spread, thickest) = match digit {
+        0 => (1.1 * THICKNESS, 0.28, 5.0),
+        1 => (THICKNESS, 0.36, 6.0), // scaling a short stroke up to the frame thickens it
+        _ => (THICKNESS, 0.28, 4.4),
+    };
+    (usual * dice.factor(spread)).clamp(0.9, thickest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_curve_passes_every_control_point() {
+        let controls = [(0.0, 0.0), (0.5, 1.0), (1.0, 0.0), (1.5, 0.25)].map(|(x, y)| Point::new(x, y));
+        let stroke = curve(&controls);
+        assert!(controls.iter().all(|control| stroke.contains(control)));
+    }
 }

@@ -51,20 +51,20 @@ impl Variant {
     }
 
     fn add_stroke(&mut self, stroke: &str) -> Option<()> {
-        let earlier = self.points.len();
         let mut indices = Vec::new();
         for pair in stroke.split(' ') {
             let (x, y) = pair.split_once(',')?;
             let point = Point::new(x.parse::<f32>().ok()? / 100.0, y.parse::<f32>().ok()? / 100.0);
-            // Only with earlier strokes: where a loop meets its own start, a hand does not hit the same spot twice.
-            let joint = self.points[..earlier].iter().position(|&other| other == point);
+            // A point that stands here twice is one joint, wherever a loop closes or two strokes meet.
+            let joint = self.points.iter().position(|&other| other == point);
             indices.push(joint.unwrap_or(self.points.len()));
             if joint.is_none() {
                 self.points.push(point);
             }
         }
+        let drawn = indices.len() >= 2;
         self.strokes.push(indices);
-        Some(())
+        drawn.then_some(())
     }
 }
 
@@ -91,9 +91,9 @@ mod tests {
     }
 
     #[test]
-    fn strokes_share_their_joints_but_a_loop_may_stay_open() {
+    fn a_point_that_occurs_twice_is_one_joint() {
         let variant = Variant::parse("1 1 0,0 50,0 0,0|50,0 50,100");
         let strokes = variant.map(|variant| variant.strokes);
-        assert_eq!(strokes, Some(vec![vec![0, 1, 2], vec![1, 3]]));
+        assert_eq!(strokes, Some(vec![vec![0, 1, 0], vec![1, 2]]));
     }
 }

@@ -1,6 +1,6 @@
 //! From labels to classes.
 
-use steepest::dataset::Targets;
+use steepest::Targets;
 
 /// Labels up to this number are their own classes; others are numbered in their order.
 const MAX_DIRECT: i64 = 9999;
@@ -35,7 +35,10 @@ impl Classes {
                 names: (0..=*max).map(|class| class.to_string()).collect(),
             },
             Self::Listed(listed) => Targets::Classes {
-                labels: labels.iter().map(|label| listed.partition_point(|class| class < label) as u32).collect(),
+                labels: labels
+                    .iter()
+                    .map(|label| listed.partition_point(|class| class < label) as u32)
+                    .collect(),
                 names: listed.iter().map(i64::to_string).collect(),
             },
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use steepest::dataset::DatasetError;
+use steepest::DatasetError;
 
 /// Why a data set could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -44,21 +44,27 @@ pub enum DataError {
         found: String,
     },
     /// A gzip file holds something else than IDX.
-    #[error("{path}: only IDX files are read gzip-compressed, and this holds none: decompress it first (gunzip)")]
+    #[error(
+        "{path}: only IDX files are read gzip-compressed, and this holds none: decompress it first (gunzip)"
+    )]
     Gzip {
         /// The file.
         path: PathBuf,
     },
-    /// Compressed bytes do not decompress, or a checksum disagrees.
-    #[error("{place} is damaged ({source}): download or write it again")]
+    /// Compressed bytes do not decompress or break off, a checksum disagrees, or the disk fails.
+    #[error(
+        "{place} cannot be read to its end ({source}): it is damaged or cut short; download or write it again"
+    )]
     Damaged {
         /// The file, or the array in it.
         place: String,
-        /// What the decompressor said.
+        /// What the decompressor or the system said.
         source: io::Error,
     },
     /// There are fewer bytes than were announced.
-    #[error("{place} is cut short: {expected} bytes of {what} expected, {found} found; download or write it again")]
+    #[error(
+        "{place} is cut short: {expected} bytes of {what} expected, {found} found; download or write it again"
+    )]
     Truncated {
         /// The file, or the array in it.
         place: String,
@@ -70,7 +76,9 @@ pub enum DataError {
         found: u64,
     },
     /// There are more bytes than were announced.
-    #[error("{place} goes on after the {expected} bytes of data that its header announces: it is not what it says")]
+    #[error(
+        "{place} goes on after the {expected} bytes of data that its header announces: it is not what it says"
+    )]
     Trailing {
         /// The file, or the array in it.
         place: String,
@@ -117,7 +125,9 @@ pub enum DataError {
         name: String,
     },
     /// Images and labels differ in number.
-    #[error("{images} holds {n_images} images, but {labels} holds {n_labels} labels: they do not belong together")]
+    #[error(
+        "{images} holds {n_images} images, but {labels} holds {n_labels} labels: they do not belong together"
+    )]
     IdxCounts {
         /// The file of images.
         images: PathBuf,
@@ -147,7 +157,9 @@ pub enum DataError {
         reason: String,
     },
     /// An NPZ file lacks an array.
-    #[error("{path} holds the arrays {found}, not `{missing}`: expected x_train, y_train, x_test, y_test or X, y")]
+    #[error(
+        "{path} holds the arrays {found}, not `{missing}`: expected x_train, y_train, x_test, y_test or X, y"
+    )]
     NpzArray {
         /// The file.
         path: PathBuf,
@@ -207,6 +219,12 @@ pub enum DataError {
         shape: String,
         /// What was expected.
         expected: &'static str,
+    },
+    /// Row numbers that are not whole numbers.
+    #[error("{place} holds floating-point numbers, but row numbers are whole: save it with .astype('int64')")]
+    NpyRowsDtype {
+        /// The file.
+        place: String,
     },
     /// A number in an array that cannot be used.
     #[error("{place}, row {row}, column {column}: {value} is not {expected}")]
@@ -358,8 +376,13 @@ pub enum CellProblem {
     #[error("the cell is empty: fill in missing values, or leave the row out")]
     Missing,
     /// Text.
-    #[error("`{0}` is not a number: encode text as numbers, or name this column as the target if it is the label")]
+    #[error(
+        "`{0}` is not a number: encode text as numbers, or name this column as the target if it is the label"
+    )]
     Text(String),
+    /// Text in another encoding.
+    #[error("`{0}` is not UTF-8 text: save the file as UTF-8")]
+    NotUtf8(String),
     /// NaN, an infinity, or too large.
     #[error("`{0}` is not a finite number in range: replace it, or leave the row out")]
     NotFinite(String),

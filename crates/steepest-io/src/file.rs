@@ -1,7 +1,7 @@
 //! Opening files, telling formats apart by their first bytes, and reading no more than was announced.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use crate::error::DataError;
@@ -47,14 +47,29 @@ fn is_markup(head: &[u8]) -> bool {
 }
 
 /// Reads the next `N` bytes of a header.
-pub(crate) fn read_array<const N: usize>(
+pub(crate) fn read_bytes<const N: usize>(
     reader: &mut impl Read,
     what: &'static str,
     place: &str,
 ) -> Result<[u8; N], DataError> {
-    let bytes = read_up_to(reader, N as u64, place)?;
+    let mut array = [0; N];
+    array.copy_from_slice(&read_slice(reader, N as u64, what, place)?);
+    Ok(array)
+}
+
+/// Reads the next `expected` bytes of a header.
+pub(crate) fn read_slice(
+    reader: &mut impl Read,
+    expected: u64,
+    what: &'static str,
+    place: &str,
+) -> Result<Vec<u8>, DataError> {
+    let bytes = read_up_to(reader, expected, place)?;
     let found = bytes.len() as u64;
-    bytes.try_into().map_err(|_| DataError::Truncated { place: place.into(), what, expected: N as u64, found })
+    if found < expected {
+        return Err(DataError::Truncated { place: place.into(), what, expected, found });
+    }
+    Ok(bytes)
 }
 
 /// Reads the rest, which must be exactly `expected` bytes.
@@ -73,24 +88,19 @@ pub(crate) fn read_rest(reader: &mut impl Read, expected: u64, place: &str) -> R
     Ok(bytes)
 }
 
-/// Reads up to `limit` bytes; fewer when the reader ends before, or breaks off in the middle of compressed data.
-pub(crate) fn read_up_to(reader: &mut impl Read, limit: u64, place: &str) -> Result<Vec<u8>, DataError> {
+/// Reads up to `limit` bytes; fewer when the reader ends before.
+fn read_up_to(reader: &mut impl Read, limit: u64, place: &str) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
     match reader.take(limit).read_to_end(&mut bytes) {
         Ok(_) => Ok(bytes),
-        Err(source) if source.kind() == ErrorKind::UnexpectedEof && (bytes.len() as u64) < limit => Ok(bytes),
-        Err(source) => Err(damaged(place, source)),
+        Err(source) => Err(DataError::Damaged { place: place.into(), source }),
     }
-}
-
-fn damaged(place: &str, source: io::Error) -> DataError {
-    DataError::Damaged { place: place.into(), source }
 }
 
 /// The product of announced sizes.
 pub(crate) fn product(sizes: &[u64], place: &str) -> Result<u64, DataError> {
-    sizes.iter().try_fold(1u64, |product, &size| product.checked_mul(size)).ok_or_else(|| DataError::TooLarge {
-        place: place.into(),
-        shape: format!("{sizes:?}"),
-    })
+    sizes
+        .iter()
+        .try_fold(1u64, |product, &size| product.checked_mul(size))
+        .ok_or_else(|| DataError::TooLarge { place: place.into(), shape: format!("{sizes:?}") })
 }

@@ -1,14 +1,14 @@
 //! IDX, the format of MNIST: a magic number, big-endian sizes, then bytes; plain or gzip-compressed.
 
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
-use steepest::dataset::{Dataset, Inputs, Targets};
+use steepest::{Dataset, Inputs, Targets};
 
 use crate::classes::Classes;
 use crate::error::DataError;
-use crate::file::{Format, open, product, read_array, read_rest};
+use crate::file::{Format, open, product, read_bytes, read_rest};
 use crate::spec::Part;
 
 // Two zeros, the type (8 is unsigned bytes), the number of dimensions.
@@ -105,11 +105,11 @@ fn read_idx<const N: usize>(
 ) -> Result<([usize; N], Vec<u8>), DataError> {
     let (format, file) = open(path)?;
     let mut reader: Box<dyn Read> = match format {
-        Format::Gzip => Box::new(BufReader::new(MultiGzDecoder::new(file))),
+        Format::Gzip => Box::new(MultiGzDecoder::new(file)),
         _ => Box::new(file),
     };
     let place = path.display().to_string();
-    let found: [u8; 4] = read_array(&mut reader, "an IDX header", &place)?;
+    let found: [u8; 4] = read_bytes(&mut reader, "an IDX header", &place)?;
     if found != magic {
         return Err(match format {
             Format::Gzip if !found.starts_with(&[0, 0]) => DataError::Gzip { path: path.into() },
@@ -118,7 +118,7 @@ fn read_idx<const N: usize>(
     }
     let mut sizes = [0; N];
     for size in &mut sizes {
-        *size = u64::from(u32::from_be_bytes(read_array(&mut reader, "an IDX header", &place)?));
+        *size = u64::from(u32::from_be_bytes(read_bytes(&mut reader, "an IDX header", &place)?));
     }
     let expected = product(&sizes, &place)?;
     if expected == 0 {

@@ -1,1 +1,28 @@
-//! TBD
+//! What touches files: data sets in, run folders and models out.
+
+mod classes;
+mod csv;
+mod csv_cells;
+mod csv_header;
+mod digits;
+mod error;
+mod file;
+mod fingerprint;
+mod idx;
+mod load;
+mod npy;
+mod npy_header;
+mod npz;
+mod rows;
+mod spec;
+
+pub use csv::{CsvOptions, read_csv};
+pub use digits::digits;
+pub use error::{CellProblem, DataError};
+pub use fingerprint::fingerprint;
+pub use idx::{read_idx_images, read_idx_part};
+pub use load::{LoadOptions, Loaded, load, load_part};
+pub use npy::{read_npy, read_npy_rows};
+pub use npz::Npz;
+pub use rows::RowRange;
+pub use spec::{DataSpec, Part};

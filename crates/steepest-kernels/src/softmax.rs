@@ -12,10 +12,10 @@ pub enum SoftmaxShift<T> {
     Constant(T),
 }
 
-/// `p = exp(z - shift)`, each row divided by its sum; `totals` gets the sums.
+/// `p = exp(z - shift)`, each row divided by its sum; `log_sums` gets each row's `ln(sum of exp(z))`, so that
+/// `log_sum - z[class]` is the row's cross-entropy.
 ///
-/// `z` and `p (rows, n_classes)`, `shifts` and `totals (rows)`; `shifts` gets what was subtracted from each row, so
-/// that `ln(total) + shift` is the row's log-sum-exp.
+/// `z` and `p (rows, n_classes)`, `log_sums (rows)`.
 ///
 /// # Panics
 /// When the slices do not have these shapes.
@@ -23,13 +23,12 @@ pub fn softmax_rows<T: Float>(
     z: &[T],
     shift: SoftmaxShift<T>,
     p: &mut [T],
-    shifts: &mut [T],
-    totals: &mut [T],
+    log_sums: &mut [T],
 ) {
-    let n_classes = z.len().checked_div(totals.len()).unwrap_or(0);
-    assert!(z.len() == n_classes * totals.len() && p.len() == z.len() && shifts.len() == totals.len());
+    let n_classes = z.len().checked_div(log_sums.len()).unwrap_or(0);
+    assert!(z.len() == n_classes * log_sums.len() && p.len() == z.len());
     if n_classes > 0 {
-        dispatch(SoftmaxRows { z, n_classes, shift, p, shifts, totals });
+        dispatch(SoftmaxRows { z, n_classes, shift, p, log_sums });
     }
 }
 
@@ -38,8 +37,7 @@ struct SoftmaxRows<'a, T> {
     n_classes: usize,
     shift: SoftmaxShift<T>,
     p: &'a mut [T],
-    shifts: &'a mut [T],
-    totals: &'a mut [T],
+    log_sums: &'a mut [T],
 }
 
 impl<T: Float> Kernel for SoftmaxRows<'_, T> {
@@ -70,8 +68,7 @@ impl<T: Float> Kernel for SoftmaxRows<'_, T> {
             for p in p {
                 *p = *p / total;
             }
-            self.shifts[row] = shift;
-            self.totals[row] = total;
+            self.log_sums[row] = total.ln() + shift;
         }
     }
 }
@@ -90,7 +87,7 @@ mod tests {
             let mut expected = vec![0.0; z.len()];
             reference::softmax_rows(&z, n_classes, &mut expected);
             for set in InstructionSet::available() {
-                let (mut p, mut shifts, mut totals) = (vec![0.0; z.len()], vec![0.0; rows], vec![0.0; rows]);
+                let (mut p, mut log_sums) = (vec![0.0; z.len()], vec![0.0; rows]);
                 dispatch_on(
                     set,
                     SoftmaxRows {
@@ -98,10 +95,12 @@ mod tests {
                         n_classes,
                         shift: SoftmaxShift::RowMaximum,
                         p: &mut p,
-                        shifts: &mut shifts,
-                        totals: &mut totals,
+                        log_sums: &mut log_sums,
                     },
                 );
+                for (row, log_sum) in z.chunks(n_classes).zip(&log_sums) {
+                    assert!((row.iter().map(|z| z.exp()).sum::<f32>().ln() - log_sum).abs() < 1e-4);
+                }
                 for (p, e) in p.iter().zip(&expected) {
                     assert!((p - e).abs() <= 1e-6 * e + 1e-37, "{set:?}: {p} instead of {e}");
                 }
@@ -111,8 +110,8 @@ mod tests {
 
     #[test]
     fn huge_logits_stay_finite() {
-        let (mut p, mut shifts, mut totals) = ([0.0f32; 3], [0.0], [0.0]);
-        softmax_rows(&[1e4, -1e4, 9999.0], SoftmaxShift::RowMaximum, &mut p, &mut shifts, &mut totals);
+        let (mut p, mut log_sums) = ([0.0f32; 3], [0.0]);
+        softmax_rows(&[1e4, -1e4, 9999.0], SoftmaxShift::RowMaximum, &mut p, &mut log_sums);
         assert!(p.iter().all(|p| p.is_finite()) && (p.iter().sum::<f32>() - 1.0).abs() < 1e-6);
     }
 }

@@ -1,5 +1,45 @@
-//! Dense neural networks, trained from scratch.
+//! Dense neural networks, trained from scratch: forward pass, backpropagation and gradient descent by hand.
+//!
+//! A [`Recipe`] (what a person writes) and a [`Dataset`] make a [`Plan`] (checked, complete); a [`Trainer`] executes
+//! it step by step; a [`Model`] is what comes out. Nothing here touches files, clocks or the terminal.
 
+mod activation;
+mod batches;
 mod dataset;
+mod error;
+mod head;
+mod init;
+mod metrics;
+mod model;
+mod network;
+mod optimizer;
+mod pass;
+mod plan;
+mod predict;
+mod recipe;
+mod rng;
+mod schedule;
+mod split;
+mod trainer;
 
+pub use activation::Activation;
+pub use batches::{Batches, Rows, Sampling};
 pub use dataset::{Dataset, DatasetError, DrawRow, Inputs, Targets};
+pub use error::Error;
+pub use head::{Axis, Coupling, DeltaRule, Head, HeadQuirks, Output, Score, Shift, Target};
+pub use init::Init;
+pub use metrics::{ClassScore, ConfusionMatrix, RegressionScore};
+pub use model::{Model, Predictions};
+pub use network::{Layer, Network, NetworkSpec};
+pub use optimizer::{Optimizer, OptimizerKind};
+pub use plan::Plan;
+pub use predict::{Evaluation, evaluate, logits, predictions};
+pub use recipe::{
+    BatchSize, BiasGradient, DataRecipe, NetworkRecipe, Override, Precision, Quirks, Recipe, TrainingRecipe, ValSplit,
+    parse_value,
+};
+pub use rng::Purpose;
+pub use schedule::{Schedule, ScheduleKind};
+pub use split::{Split, SplitShuffle, split};
+pub use steepest_kernels::{Float, InstructionSet, Pool, instruction_set};
+pub use trainer::{Step, Trace, Trainer, Training};

@@ -1,0 +1,161 @@
+//! The cells of a CSV table: numbers of inputs, and labels.
+
+use std::collections::HashMap;
+
+use csv::ByteRecord;
+use steepest::{Inputs, Targets};
+
+use crate::classes::Classes;
+use crate::error::CellProblem;
+
+/// Inputs as they are read: bytes as long as every cell fits one.
+pub(crate) struct Cells {
+    inputs: Inputs,
+    double: bool,
+}
+
+impl Cells {
+    /// No cells yet; `double` keeps decimals in double precision.
+    pub(crate) fn new(double: bool) -> Self {
+        Self { inputs: Inputs::Bytes(Vec::new()), double }
+    }
+
+    /// Reads a line except its target. On error, says which column.
+    pub(crate) fn push_row(
+        &mut self,
+        record: &ByteRecord,
+        target: Option<usize>,
+    ) -> Result<(), (usize, CellProblem)> {
+        let mut start = 0;
+        if let Inputs::Bytes(bytes) = &mut self.inputs {
+            let Some(column) = push_bytes(bytes, record, target) else { return Ok(()) };
+            // The first number that is no byte: what was read becomes floating point, and so does all that follows.
+            start = column;
+            self.inputs = if self.double {
+                Inputs::F64(bytes.iter().map(|&byte| byte.into()).collect())
+            } else {
+                Inputs::F32(bytes.iter().map(|&byte| byte.into()).collect())
+            };
+        }
+        for (column, cell) in record.iter().enumerate().skip(start) {
+            if Some(column) != target {
+                self.push(cell).map_err(|problem| (column, problem))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, cell: &[u8]) -> Result<(), CellProblem> {
+        match &mut self.inputs {
+            Inputs::F32(values) => values.push(number(cell, |v: &f32| v.is_finite())?),
+            Inputs::F64(values) => values.push(number(cell, |v: &f64| v.is_finite())?),
+            Inputs::Bytes(_) | Inputs::Drawn { .. } => unreachable!("bytes were turned into floats"),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn into_inputs(self) -> Inputs {
+        self.inputs
+    }
+}
+
+/// Reads bytes until a cell is none, and says which.
+fn push_bytes(bytes: &mut Vec<u8>, record: &ByteRecord, target: Option<usize>) -> Option<usize> {
+    for (column, cell) in record.iter().enumerate() {
+        if Some(column) != target {
+            match byte(cell).or_else(|| byte(cell.trim_ascii())) {
+                Some(value) => bytes.push(value),
+                None => return Some(column),
+            }
+        }
+    }
+    None
+}
+
+/// A whole number from 0 to 255, written with up to three digits: nearly every cell of an image.
+fn byte(cell: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| Some(u16::from(byte.wrapping_sub(b'0'))).filter(|&digit| digit < 10);
+    let value = match *cell {
+        [a] => digit(a)?,
+        [a, b] => digit(a)? * 10 + digit(b)?,
+        [a, b, c] => digit(a)? * 100 + digit(b)? * 10 + digit(c)?,
+        _ => return None,
+    };
+    u8::try_from(value).ok()
+}
+
+fn number<T: std::str::FromStr>(cell: &[u8], is_finite: impl Fn(&T) -> bool) -> Result<T, CellProblem> {
+    let cell = cell.trim_ascii();
+    if cell.is_empty() {
+        return Err(CellProblem::Missing);
+    }
+    match std::str::from_utf8(cell).ok().and_then(|text| text.parse().ok()) {
+        Some(value) if is_finite(&value) => Ok(value),
+        Some(_) => Err(CellProblem::NotFinite(shown(cell))),
+        None => Err(CellProblem::Text(shown(cell))),
+    }
+}
+
+/// The start of a cell, for a message.
+fn shown(cell: &[u8]) -> String {
+    let text = String::from_utf8_lossy(cell);
+    let mut shown: String = text.chars().take(40).collect();
+    if shown.len() < text.len() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// The target column: each distinct text once, since what the column holds is known only at its end.
+#[derive(Default)]
+pub(crate) struct Labels {
+    ids: HashMap<Box<[u8]>, u32>,
+    texts: Vec<(String, u64)>, // by id, with the line it was first seen on
+    rows: Vec<u32>,            // (n_samples,) ids
+}
+
+impl Labels {
+    pub(crate) fn push(&mut self, cell: &[u8], line: u64) -> Result<(), CellProblem> {
+        let cell = cell.trim_ascii();
+        if cell.is_empty() {
+            return Err(CellProblem::Missing);
+        }
+        let id = match self.ids.get(cell) {
+            Some(&id) => id,
+            None => {
+                let text = std::str::from_utf8(cell).map_err(|_| CellProblem::NotUtf8(shown(cell)))?;
+                let id = self.texts.len() as u32;
+                self.ids.insert(cell.into(), id);
+                self.texts.push((text.into(), line));
+                id
+            }
+        };
+        self.rows.push(id);
+        Ok(())
+    }
+
+    /// Classes when all labels are whole numbers or some are text, values when all are numbers.
+    ///
+    /// On error, says on which line.
+    pub(crate) fn into_targets(self) -> Result<Targets, (u64, CellProblem)> {
+        let texts = || self.texts.iter().map(|(text, _)| text.as_str());
+        if let Ok(integers) = texts().map(str::parse).collect::<Result<Vec<i64>, _>>() {
+            let labels: Vec<i64> = self.rows.iter().map(|&id| integers[id as usize]).collect();
+            return Ok(Classes::of(&[&labels]).targets(&labels));
+        }
+        if let Ok(numbers) = texts().map(str::parse).collect::<Result<Vec<f64>, _>>() {
+            if let Some(id) = numbers.iter().position(|value| !value.is_finite()) {
+                let (text, line) = &self.texts[id];
+                return Err((*line, CellProblem::NotFinite(shown(text.as_bytes()))));
+            }
+            let values = self.rows.iter().map(|&id| numbers[id as usize]).collect();
+            return Ok(Targets::Values { values, n_outputs: 1 });
+        }
+        let mut names: Vec<String> = texts().map(str::to_string).collect();
+        names.sort_unstable();
+        let class_of: Vec<u32> =
+            texts().map(|text| names.partition_point(|name| name.as_str() < text) as u32).collect();
+        let labels = self.rows.iter().map(|&id| class_of[id as usize]).collect();
+        Ok(Targets::Classes { labels, names })
+    }
+}

@@ -1,0 +1,116 @@
+//! What the columns of a CSV table are, told from its first line.
+
+use std::path::Path;
+
+use csv::ByteRecord;
+
+use crate::error::DataError;
+
+/// Names of a column that is the target without being asked for.
+const TARGET_NAMES: [&str; 4] = ["label", "target", "class", "y"];
+/// In a table without names, this many columns or more may be an image.
+const MIN_PIXELS: usize = 16 * 16;
+/// A first line 0, 1, 2, ... of this many cells or more is pandas' numbering of nameless columns.
+const MIN_NUMBERED: usize = 8;
+
+/// The columns of a table.
+pub(crate) struct Columns {
+    /// Whether the first line is not data.
+    pub(crate) has_header: bool,
+    /// How many there are, the target included.
+    pub(crate) len: usize,
+    /// Which one is the target.
+    pub(crate) target: Option<usize>,
+    /// The side of the square image that the inputs are.
+    pub(crate) side: Option<usize>,
+    names: Vec<String>,
+}
+
+impl Columns {
+    /// The columns of the table that begins with the line `first`; `wanted` names the target.
+    pub(crate) fn of(first: &ByteRecord, path: &Path, wanted: Option<&str>) -> Result<Self, DataError> {
+        let is_number = |cell: &[u8]| {
+            std::str::from_utf8(cell.trim_ascii()).is_ok_and(|text| text.parse::<f64>().is_ok())
+        };
+        let is_numbered = first.len() >= MIN_NUMBERED
+            && first.iter().enumerate().all(|(i, cell)| cell == i.to_string().as_bytes());
+        let has_names = !first.iter().all(|cell| is_number(cell) || cell.is_empty());
+        let text = |cell: &[u8]| String::from_utf8_lossy(cell.trim_ascii()).into_owned();
+        let mut columns = Self {
+            has_header: has_names || is_numbered,
+            len: first.len(),
+            target: None,
+            side: None,
+            names: if has_names { first.iter().map(text).collect() } else { Vec::new() },
+        };
+        if let Some(column) = columns.names.iter().position(String::is_empty) {
+            return Err(DataError::CsvUnnamed { path: path.into(), column: column + 1 });
+        }
+        columns.target = match wanted {
+            Some(wanted) => Some(columns.find(wanted, path)?),
+            None if has_names => columns.usual_target(path)?,
+            None => image_side(columns.len - 1).map(|_| 0),
+        };
+        columns.side = if has_names { columns.named_side() } else { image_side(columns.n_features()) };
+        if columns.n_features() == 0 {
+            let shape = "no column besides the target".into();
+            return Err(DataError::NoData { place: path.display().to_string(), shape });
+        }
+        Ok(columns)
+    }
+
+    /// Columns of inputs.
+    pub(crate) fn n_features(&self) -> usize {
+        self.len - usize::from(self.target.is_some())
+    }
+
+    /// A column's name, or its number, from 1.
+    pub(crate) fn name(&self, column: usize) -> String {
+        self.names.get(column).cloned().unwrap_or_else(|| (column + 1).to_string())
+    }
+
+    fn find(&self, wanted: &str, path: &Path) -> Result<usize, DataError> {
+        (0..self.len).find(|&column| self.name(column) == wanted).ok_or_else(|| {
+            let shown: Vec<String> =
+                (0..self.len.min(8)).map(|column| format!("`{}`", self.name(column))).collect();
+            let more = if self.len > 8 { format!(" and {} more", self.len - 8) } else { String::new() };
+            DataError::CsvTarget {
+                path: path.into(),
+                target: wanted.into(),
+                columns: shown.join(", ") + &more,
+            }
+        })
+    }
+
+    fn usual_target(&self, path: &Path) -> Result<Option<usize>, DataError> {
+        let is_usual =
+            |&column: &usize| TARGET_NAMES.iter().any(|n| self.names[column].eq_ignore_ascii_case(n));
+        let mut usual = (0..self.len).filter(is_usual);
+        match (usual.next(), usual.next()) {
+            (Some(first), Some(second)) => Err(DataError::CsvTargets {
+                path: path.into(),
+                first: self.name(first),
+                second: self.name(second),
+            }),
+            (first, _) => Ok(first),
+        }
+    }
+
+    /// The side of an image whose columns are named `pixel0`, `pixel1`, ... or `1x1`, `1x2`, ...
+    fn named_side(&self) -> Option<usize> {
+        let mut inputs = (0..self.len).filter(|&column| Some(column) != self.target).map(|c| &self.names[c]);
+        let side = square_side(self.n_features())?;
+        let all_pixels = inputs.clone().all(|name| name.starts_with("pixel"));
+        let from_1x1 =
+            inputs.next()? == "1x1" && (side == 1 || *inputs.next_back()? == format!("{side}x{side}"));
+        (all_pixels || from_1x1).then_some(side)
+    }
+}
+
+fn square_side(n: usize) -> Option<usize> {
+    Some(n.isqrt()).filter(|side| side * side == n && n > 0)
+}
+
+fn image_side(n: usize) -> Option<usize> {
+    square_side(n).filter(|_| n >= MIN_PIXELS)
+}

@@ -1,0 +1,126 @@
+//! From the name of a data set to its contents.
+
+use std::path::{Path, PathBuf};
+
+use steepest::Dataset;
+
+use crate::csv::{CsvOptions, read_csv};
+use crate::digits::digits;
+use crate::error::DataError;
+use crate::file::{Format, open};
+use crate::idx::{read_idx_images, read_idx_part};
+use crate::npy::read_npy;
+use crate::npz::Npz;
+use crate::rows::RowRange;
+use crate::spec::{DataSpec, Part, Source};
+
+/// How to load a data set.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// How to read it if it is a CSV file.
+    pub csv: CsvOptions,
+    /// Which rows to take; from the `train` part where both parts are loaded.
+    pub rows: Option<RowRange>,
+    /// Folders in which names are looked for after the working directory.
+    pub folders: Vec<PathBuf>,
+}
+
+impl Default for LoadOptions {
+    /// All rows; the folders are `$STEEPEST_DATA`, where it is set, and `data`.
+    fn default() -> Self {
+        let given = std::env::var_os("STEEPEST_DATA").filter(|folder| !folder.is_empty());
+        let folders = given.into_iter().map(PathBuf::from).chain(["data".into()]).collect();
+        Self { csv: CsvOptions::default(), rows: None, folders }
+    }
+}
+
+/// A data set, of one piece or in two parts.
+#[derive(Clone)]
+pub enum Loaded {
+    /// One piece, or the part that was asked for.
+    One(Dataset),
+    /// Both parts, with the same classes.
+    Parts {
+        /// For training.
+        train: Dataset,
+        /// Held out.
+        test: Dataset,
+    },
+}
+
+/// Loads what `spec` names: both parts, where it has parts and does not say which.
+///
+/// # Errors
+/// When nothing goes by that name, a file is damaged or of another format, or the rows do not exist.
+pub fn load(spec: &DataSpec, options: &LoadOptions) -> Result<Loaded, DataError> {
+    let (source, part) = spec.resolve(&options.folders)?;
+    load_source(&source, part, None, options)
+}
+
+/// Loads what `spec` names: of a data set with parts the one it says, or else `default_part`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_part(spec: &DataSpec, default_part: Part, options: &LoadOptions) -> Result<Dataset, DataError> {
+    let (source, part) = spec.resolve(&options.folders)?;
+    match load_source(&source, part, Some(default_part), options)? {
+        Loaded::One(dataset) | Loaded::Parts { train: dataset, .. } => Ok(dataset),
+    }
+}
+
+fn load_source(
+    source: &Source,
+    named: Option<Part>,
+    default: Option<Part>,
+    options: &LoadOptions,
+) -> Result<Loaded, DataError> {
+    let path = match source {
+        Source::File(path) | Source::Folder(path) => Some(path.as_path()),
+        Source::Digits { .. } => None,
+    };
+    let wanted = named.or(default);
+    let format = match source {
+        Source::File(path) => Some(open(path)?.0),
+        _ => None,
+    };
+    if let (Some(target), false) = (&options.csv.target, format == Some(Format::Text)) {
+        let path = path.unwrap_or(Path::new("digits")).into();
+        return Err(DataError::TargetOutsideCsv { path, target: target.clone() });
+    }
+    let cut = |dataset: Dataset, rows: Option<RowRange>| match rows {
+        Some(rows) => rows.of(&dataset),
+        None => Ok(dataset),
+    };
+    let whole = |path: &Path, dataset: Dataset| match named {
+        Some(part) => Err(DataError::NoParts { path: path.into(), part: part.name() }),
+        None => Ok(Loaded::One(cut(dataset, options.rows)?)),
+    };
+    match (source, format) {
+        (Source::Digits { seed }, _) => parts(wanted, options.rows, |part, rows| digits(*seed, part, rows)),
+        (Source::Folder(folder), _) => {
+            parts(wanted, options.rows, |part, rows| cut(read_idx_part(folder, part)?, rows))
+        }
+        (Source::File(path), Some(Format::Zip)) => {
+            let mut npz = Npz::open(path)?;
+            if npz.has_parts() {
+                return parts(wanted, options.rows, |part, rows| cut(npz.read_part(part)?, rows));
+            }
+            whole(path, npz.read_whole()?)
+        }
+        (Source::File(path), Some(Format::Idx | Format::Gzip)) => whole(path, read_idx_images(path)?),
+        (Source::File(path), Some(Format::Npy)) => whole(path, read_npy(path)?),
+        (Source::File(path), _) => whole(path, read_csv(path, &options.csv)?),
+    }
+}
+
+/// Reads the part that is wanted, or both.
+fn parts(
+    wanted: Option<Part>,
+    rows: Option<RowRange>,
+    mut read: impl FnMut(Part, Option<RowRange>) -> Result<Dataset, DataError>,
+) -> Result<Loaded, DataError> {
+    match wanted {
+        Some(part) => Ok(Loaded::One(read(part, rows)?)),
+        None => Ok(Loaded::Parts { train: read(Part::Train, rows)?, test: read(Part::Test, None)? }),
+    }
+}

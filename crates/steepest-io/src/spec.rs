@@ -1,0 +1,164 @@
+//! The names of data sets: one grammar everywhere.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::error::DataError;
+use crate::idx::is_idx_folder;
+
+/// A part of a data set that comes in two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// For training.
+    Train,
+    /// Held out.
+    Test,
+}
+
+impl Part {
+    /// `train` or `test`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Train => "train",
+            Part::Test => "test",
+        }
+    }
+
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Part::Train => Part::Test,
+            Part::Test => Part::Train,
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Part::Train, Part::Test].into_iter().find(|part| part.name() == name)
+    }
+}
+
+/// The name of a data set: a file, a folder with MNIST's four IDX files, `mnist`, `digits` or `digits:SEED`; with
+/// `/train` or `/test` behind it where only that part is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataSpec {
+    text: String,
+}
+
+/// What a name stands for.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Digits { seed: u64 },
+    Folder(PathBuf),
+    File(PathBuf),
+}
+
+impl DataSpec {
+    /// Takes a name. What it stands for shows when it is loaded.
+    ///
+    /// # Errors
+    /// When it is empty.
+    pub fn parse(text: &str) -> Result<Self, DataError> {
+        match text.trim() {
+            "" => Err(DataError::SpecEmpty),
+            text => Ok(Self { text: text.into() }),
+        }
+    }
+
+    /// Finds what the name stands for, and the part it asks for. What exists under the whole name comes first.
+    pub(crate) fn resolve(&self, folders: &[PathBuf]) -> Result<(Source, Option<Part>), DataError> {
+        let whole = self.text.as_str();
+        if let Some(source) = find(whole, folders) {
+            return Ok((source, None));
+        }
+        if let Some((base, name)) = whole.rsplit_once('/') {
+            let source = match self.digits(base)? {
+                Some(digits) => Some(digits),
+                None => find(base, folders),
+            };
+            if let Some(source) = source {
+                return match Part::parse(name) {
+                    Some(part) => Ok((source, Some(part))),
+                    None => Err(DataError::Part { spec: base.into(), part: name.into() }),
+                };
+            }
+        }
+        match self.digits(whole)? {
+            Some(digits) => Ok((digits, None)),
+            None => Err(self.not_found(folders)),
+        }
+    }
+
+    /// `digits` and `digits:SEED`.
+    fn digits(&self, name: &str) -> Result<Option<Source>, DataError> {
+        let seed = match name.strip_prefix("digits") {
+            Some("") => return Ok(Some(Source::Digits { seed: 0 })),
+            Some(rest) => rest.strip_prefix(':'),
+            None => None,
+        };
+        let Some(seed) = seed else { return Ok(None) };
+        let is_number = seed.bytes().all(|byte| byte.is_ascii_digit());
+        match seed.parse() {
+            Ok(seed) if is_number => Ok(Some(Source::Digits { seed })),
+            _ => Err(DataError::Seed { spec: self.text.clone() }),
+        }
+    }
+
+    fn not_found(&self, folders: &[PathBuf]) -> DataError {
+        let base = match self.text.rsplit_once('/') {
+            Some((base, name)) if Part::parse(name).is_some() => base,
+            _ => &self.text,
+        };
+        let places = places(base, folders);
+        if let Some(folder) = places.iter().find(|place| place.is_dir()) {
+            return DataError::FolderWithoutData { path: folder.clone() };
+        }
+        let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+        let help = if base == "mnist" { MNIST_HELP } else { HELP };
+        DataError::NotFound { spec: self.text.clone(), looked: looked.join(", "), help }
+    }
+}
+
+const MNIST_HELP: &str = "Download MNIST's four files (train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, \
+    t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz) into data/mnist, or Keras's mnist.npz into data, or set \
+    STEEPEST_DATA to the folder that holds mnist or mnist.npz; the generated `digits` need no files";
+const HELP: &str =
+    "Check the path, or set STEEPEST_DATA to the folder that holds it; `digits` needs no files";
+
+/// Where a name is looked for, in this order: under the name itself, then in each of the folders of data sets; each
+/// time also with `.npz` if it is a bare name.
+fn places(name: &str, folders: &[PathBuf]) -> Vec<PathBuf> {
+    let path = Path::new(name);
+    let is_bare = !name.contains(['/', '\\', '.']);
+    let mut roots = vec![PathBuf::new()];
+    if path.is_relative() && !name.starts_with('.') {
+        roots.extend_from_slice(folders);
+    }
+    let with_npz = |root: PathBuf| {
+        let npz = is_bare.then(|| root.join(format!("{name}.npz")));
+        [Some(root.join(name)), npz].into_iter().flatten()
+    };
+    roots.into_iter().flat_map(with_npz).collect()
+}
+
+/// The first place with a file, or with a folder of IDX files: a folder of something else is not in the way.
+fn find(name: &str, folders: &[PathBuf]) -> Option<Source> {
+    places(name, folders).into_iter().find_map(|place| match place.metadata() {
+        Ok(found) if found.is_dir() => is_idx_folder(&place).then_some(Source::Folder(place)),
+        Ok(_) => Some(Source::File(place)),
+        Err(_) => None,
+    })
+}
+
+impl FromStr for DataSpec {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for DataSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,289 @@
+//! The output layer's activation and the loss, as one object: from logits to probabilities, loss and `delta`.
+//!
+//! Textbook heads treat each row by itself. The quirks that notebooks 0 and 3 need look at the whole batch: what
+//! they need of it is a [`Coupling`], taken from all of the batch's logits before any row is finished.
+
+use serde::{Deserialize, Serialize};
+use steepest_kernels::{Float, SoftmaxShift, softmax_rows};
+
+/// Output activation and loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// Softmax and cross-entropy: one class a row.
+    Softmax,
+    /// Sigmoid and binary cross-entropy: two classes from one unit, or any number of labels at once.
+    Sigmoid,
+    /// The logits themselves and half their squared error: regression.
+    Identity,
+}
+
+/// What is subtracted before softmax's exponential.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shift {
+    /// Each row's maximum (the textbook).
+    #[default]
+    Sample,
+    /// The maximum of the whole batch: a row far below it underflows (notebooks 0 and 3).
+    Batch,
+    /// Nothing: overflows from logits of 89 (f32) or 710 (f64) on (notebook 2).
+    None,
+}
+
+/// What softmax's exponentials are divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Axis {
+    /// Their sum over a row's classes (the textbook).
+    #[default]
+    Classes,
+    /// Their sum over the rows of the batch, for each class (notebook 3). Implies [`Shift::Batch`].
+    Batch,
+}
+
+/// How `delta`, the gradient at the logits, is computed from probabilities `p` and one-hot targets `y`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeltaRule {
+    /// `p - y`: the gradient of the loss (the textbook).
+    #[default]
+    Gradient,
+    /// `2 (p - y) p (1 - p)`: squared error, with only the diagonal of softmax's Jacobian (notebook 3).
+    Diagonal,
+}
+
+/// Departures from the textbook; the default has none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeadQuirks {
+    /// Multiplies `delta` (2 in notebook 0).
+    pub delta_scale: f64,
+    /// Softmax's shift.
+    pub shift: Shift,
+    /// Softmax's axis.
+    pub axis: Axis,
+    /// Delta rule.
+    pub rule: DeltaRule,
+}
+
+impl Default for HeadQuirks {
+    fn default() -> Self {
+        Self { delta_scale: 1.0, shift: Shift::Sample, axis: Axis::Classes, rule: DeltaRule::Gradient }
+    }
+}
+
+/// Output activation and loss, with `n_outputs` units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Head {
+    output: Output,
+    n_outputs: usize,
+    quirks: HeadQuirks,
+}
+
+/// What one row should have given.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// This class.
+    Class(u32),
+    /// These numbers, one for each output.
+    Values(&'a [f64]),
+}
+
+/// What rows of one batch share, for heads that look at all of it.
+#[derive(Clone, Debug)]
+pub struct Coupling<T> {
+    shift: T,
+    /// Sum of the exponentials of each class over the batch; empty unless softmax goes over the batch.
+    totals: Vec<T>,
+}
+
+/// Loss and correct predictions, summed over rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Score {
+    /// Sum of the rows' losses.
+    pub loss: f64,
+    /// Rows predicted correctly; none for regression.
+    pub correct: u64,
+}
+
+impl Head {
+    /// A head; softmax's quirks mean nothing to the others.
+    pub fn new(output: Output, n_outputs: usize, quirks: HeadQuirks) -> Self {
+        let quirks = if output == Output::Softmax {
+            quirks
+        } else {
+            HeadQuirks { delta_scale: quirks.delta_scale, ..HeadQuirks::default() }
+        };
+        Self { output, n_outputs, quirks }
+    }
+
+    /// Output activation and loss.
+    pub fn output(&self) -> Output {
+        self.output
+    }
+
+    /// Units.
+    pub fn n_outputs(&self) -> usize {
+        self.n_outputs
+    }
+
+    /// Whether rows of a batch depend on each other.
+    pub fn is_coupled(&self) -> bool {
+        self.quirks.shift == Shift::Batch || self.quirks.axis == Axis::Batch
+    }
+
+    /// Whether a row's prediction depends on the other rows (a shared shift cancels out; a shared sum does not).
+    pub fn predicts_by_batch(&self) -> bool {
+        self.quirks.axis == Axis::Batch
+    }
+
+    /// What the rows of a batch share, from all of its logits, in parts `(rows, n_outputs)`.
+    pub fn couple<'a, T: Float>(&self, parts: impl Iterator<Item = &'a [T]> + Clone) -> Coupling<T> {
+        let shift = parts.clone().flatten().fold(T::NEG_INFINITY, |m, &z| if z > m { z } else { m });
+        let mut totals = Vec::new();
+        if self.quirks.axis == Axis::Batch {
+            totals.resize(self.n_outputs, T::ZERO);
+            for row in parts.flat_map(|part| part.chunks_exact(self.n_outputs)) {
+                for (total, &z) in totals.iter_mut().zip(row) {
+                    *total += (z - shift).exp();
+                }
+            }
+        }
+        Coupling { shift, totals }
+    }
+
+    /// Predictions `p` from logits `z`, both `(rows, n_outputs)`; `log_sums (rows)` gets what a row's logit minus
+    /// the logarithm of its probability is, where softmax goes over the classes.
+    ///
+    /// `coupling` must be there if [`Head::is_coupled`].
+    pub fn forward<T: Float>(&self, z: &[T], coupling: Option<&Coupling<T>>, p: &mut [T], log_sums: &mut [T]) {
+        match (self.output, coupling) {
+            (Output::Identity, _) => p.copy_from_slice(z),
+            (Output::Sigmoid, _) => steepest_kernels::sigmoid(z, p),
+            (Output::Softmax, Some(coupling)) if self.quirks.axis == Axis::Batch => {
+                for (p, z) in p.chunks_exact_mut(self.n_outputs).zip(z.chunks_exact(self.n_outputs)) {
+                    for ((p, &z), &total) in p.iter_mut().zip(z).zip(&coupling.totals) {
+                        *p = (z - coupling.shift).exp() / total;
+                    }
+                }
+            }
+            (Output::Softmax, coupling) => {
+                let shift = match (self.quirks.shift, coupling) {
+                    (Shift::Batch, Some(coupling)) => SoftmaxShift::Constant(coupling.shift),
+                    (Shift::None, _) => SoftmaxShift::Constant(T::ZERO),
+                    _ => SoftmaxShift::RowMaximum,
+                };
+                softmax_rows(z, shift, p, log_sums);
+            }
+        }
+    }
+
+    /// `delta (rows, n_outputs)`, the gradient of the mean loss over `batch` rows at the logits `z`, and the rows'
+    /// score. `p` and `log_sums` are those of [`Head::forward`]; `target` gives the target of each row.
+    pub fn backward<'a, T: Float>(
+        &self,
+        z: &[T],
+        p: &[T],
+        log_sums: &[T],
+        target: impl Fn(usize) -> Target<'a>,
+        batch: usize,
+        delta: &mut [T],
+    ) -> Score {
+        let n = self.n_outputs;
+        let scale = T::from_f64(self.quirks.delta_scale / batch as f64);
+        let mut score = Score::default();
+        for (row, ((z, p), delta)) in
+            z.chunks_exact(n).zip(p.chunks_exact(n)).zip(delta.chunks_exact_mut(n)).enumerate()
+        {
+            let target = target(row);
+            delta.copy_from_slice(p);
+            match target {
+                Target::Class(class) if n > 1 => delta[class as usize] -= T::ONE,
+                Target::Class(class) => delta[0] -= T::from_f64(f64::from(class)),
+                Target::Values(y) => {
+                    for (delta, &y) in delta.iter_mut().zip(y) {
+                        *delta -= T::from_f64(y);
+                    }
+                }
+            }
+            score.add(self.score(z, p, delta, target, log_sums.get(row).copied()));
+            for (delta, &p) in delta.iter_mut().zip(p) {
+                if self.quirks.rule == DeltaRule::Diagonal {
+                    *delta = T::from_f64(2.0) * *delta * p * (T::ONE - p);
+                }
+                *delta *= scale;
+            }
+        }
+        score
+    }
+
+    /// Loss of one row, and whether it is predicted correctly; `error` is `p - y`.
+    fn score<T: Float>(&self, z: &[T], p: &[T], error: &[T], target: Target, log_sum: Option<T>) -> Score {
+        let loss = match (self.output, target) {
+            (Output::Identity, _) => error.iter().map(|e| 0.5 * e.to_f64().powi(2)).sum(),
+            (Output::Softmax, _) if self.quirks.rule == DeltaRule::Diagonal => {
+                error.iter().map(|e| e.to_f64().powi(2)).sum()
+            }
+            (Output::Softmax, Target::Class(class)) if self.quirks.axis == Axis::Classes => {
+                (log_sum.unwrap_or(T::ZERO) - z[class as usize]).to_f64()
+            }
+            (Output::Softmax, Target::Class(class)) => -p[class as usize].to_f64().ln(),
+            (Output::Softmax, Target::Values(y)) => {
+                let cross = |(&p, &y): (&T, &f64)| if y == 0.0 { 0.0 } else { -y * p.to_f64().ln() };
+                p.iter().zip(y).map(cross).sum()
+            }
+            (Output::Sigmoid, _) => {
+                // -y ln p - (1 - y) ln(1 - p), from the logit, so that nothing is lost near 0 and 1.
+                let term = |(i, &z): (usize, &T)| {
+                    let (z, y) = (z.to_f64(), wanted(target, i, p.len()));
+                    z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()
+                };
+                z.iter().enumerate().map(term).sum()
+            }
+        };
+        Score { loss, correct: u64::from(self.is_correct(p, target)) }
+    }
+
+    fn is_correct<T: Float>(&self, p: &[T], target: Target) -> bool {
+        match (self.output, target) {
+            (Output::Identity, _) => false,
+            (_, Target::Class(class)) => self.class(p) == class,
+            (Output::Sigmoid, Target::Values(y)) => p.iter().zip(y).all(|(p, &y)| (p.to_f64() > 0.5) == (y > 0.5)),
+            (Output::Softmax, Target::Values(y)) => argmax(p) == argmax(y),
+        }
+    }
+
+    /// The class that a row of predictions means: the first largest, or for one unit whether it is above one half.
+    pub fn class<T: Float>(&self, p: &[T]) -> u32 {
+        if p.len() == 1 { u32::from(p[0].to_f64() > 0.5) } else { argmax(p) as u32 }
+    }
+}
+
+impl Score {
+    /// Adds another's rows.
+    pub fn add(&mut self, other: Score) {
+        self.loss += other.loss;
+        self.correct += other.correct;
+    }
+}
+
+
+/// The number that output `i` of `n` should have been.
+fn wanted(target: Target, i: usize, n: usize) -> f64 {
+    match target {
+        Target::Values(y) => y[i],
+        Target::Class(class) if n == 1 => f64::from(class),
+        Target::Class(class) => f64::from(u8::from(class as usize == i)),
+    }
+}
+
+/// The first of the largest, as NumPy's.
+fn argmax<T: PartialOrd>(x: &[T]) -> usize {
+    let mut best = 0;
+    for (i, x_i) in x.iter().enumerate() {
+        if *x_i > x[best] {
+            best = i;
+        }
+    }
+    best
+}

@@ -1,0 +1,77 @@
+//! From gradients to new parameters.
+
+use serde::{Deserialize, Serialize};
+use steepest_kernels::{self as kernels, AdamStep, Float};
+
+/// The rule that parameters follow; the learning rate comes from the [`crate::Schedule`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Optimizer {
+    /// `w -= rate d`, with `momentum > 0` along a running sum of gradients (PyTorch's form).
+    Sgd {
+        /// How much of the running sum stays each step.
+        momentum: f64,
+        /// Look ahead along the running sum (Nesterov, in the form of Sutskever et al. 2013).
+        nesterov: bool,
+    },
+    /// Adam; with `weight_decay > 0` AdamW.
+    Adam {
+        /// Decay of the mean of gradients.
+        beta1: f64,
+        /// Decay of the mean of squared gradients.
+        beta2: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
+        /// Decoupled decay of weights (not of biases).
+        weight_decay: f64,
+    },
+}
+
+/// The optimizers by the names that a recipe uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// Plain gradient descent.
+    Sgd,
+    /// Gradient descent with momentum.
+    Momentum,
+    /// Gradient descent with Nesterov's momentum.
+    Nesterov,
+    /// Adam (Kingma and Ba 2015).
+    Adam,
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+    Adamw,
+}
+
+impl Optimizer {
+    /// How many numbers it remembers for each parameter.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Sgd { momentum, .. } => usize::from(*momentum != 0.0),
+            Self::Adam { .. } => 2,
+        }
+    }
+
+    /// Moves parameters `w` by gradients `d`; `memory` has [`Optimizer::memory`] slices as long as `w`. `step` counts
+    /// from 1; `decays` says that weight decay applies to these parameters.
+    pub fn update<T: Float>(&self, step: u64, rate: f64, decays: bool, d: &[T], memory: [&mut [T]; 2], w: &mut [T]) {
+        let t = T::from_f64;
+        let [first, second] = memory;
+        match *self {
+            Self::Sgd { momentum: 0.0, .. } => kernels::axpy(t(-rate), d, w),
+            Self::Sgd { momentum, nesterov } => kernels::momentum(t(rate), t(momentum), nesterov, d, first, w),
+            Self::Adam { beta1, beta2, epsilon, weight_decay } => {
+                let correction = |beta: f64| t(1.0 - beta.powi(i32::try_from(step).unwrap_or(i32::MAX)));
+                let step = AdamStep {
+                    rate: t(rate),
+                    beta1: t(beta1),
+                    beta2: t(beta2),
+                    epsilon: t(epsilon),
+                    correction1: correction(beta1),
+                    correction2: correction(beta2),
+                    decay: t(if decays { weight_decay } else { 0.0 }),
+                };
+                kernels::adam(&step, d, first, second, w);
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! A recipe checked against its data, with every default filled in: all that a run executes.
+
+use crate::batches::Batches;
+use crate::dataset::{Dataset, Inputs, Targets};
+use crate::error::Error;
+use crate::head::{Head, Output};
+use crate::network::NetworkSpec;
+use crate::optimizer::{Optimizer, OptimizerKind};
+use crate::recipe::{BatchSize, BiasGradient, Recipe, ValSplit};
+use crate::schedule::Schedule;
+use crate::split::{Split, split};
+use crate::trainer::Training;
+
+/// A run, checked and complete.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The recipe with every default filled in: written down, it repeats the run.
+    pub recipe: Recipe,
+    /// Network.
+    pub network: NetworkSpec,
+    /// What each step does.
+    pub training: Training,
+    /// Rows to learn from and rows held out.
+    pub split: Split,
+    /// Names of the classes; empty for regression.
+    pub classes: Vec<String>,
+    /// Height and width, when rows are images.
+    pub image: Option<(usize, usize)>,
+}
+
+/// Epochs when neither epochs nor iterations are given.
+const DEFAULT_EPOCHS: u64 = 10;
+/// Some 16 GiB in single precision: more is a slip of the keyboard.
+const MOST_PARAMETERS: usize = 1 << 32;
+
+impl Plan {
+    /// Checks `recipe` against the rows that it will split into training and validation.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], saying what does not fit and what to do.
+    pub fn new(mut recipe: Recipe, data: &Dataset) -> Result<Self, Error> {
+        let n_rows = data.n_samples();
+        let n_validation = match recipe.data.val_split {
+            _ if recipe.data.validation.is_some() => 0,
+            ValSplit::Rows(n) => n,
+            ValSplit::Part(part) => (part * n_rows as f64).round() as usize,
+        };
+        check(n_validation < n_rows, || {
+            format!("data.val_split holds out {n_validation} of {n_rows} rows: none are left to learn from")
+        })?;
+        if recipe.data.validation.is_none() {
+            recipe.data.val_split = ValSplit::Rows(n_validation);
+        }
+        let divide_by = recipe.data.divide_by.unwrap_or(match data.inputs() {
+            Inputs::Bytes(_) | Inputs::Drawn { .. } => 255.0,
+            Inputs::F32(_) | Inputs::F64(_) => 1.0,
+        });
+        check(divide_by.is_finite() && divide_by != 0.0, || {
+            format!("data.divide_by is {divide_by}: expected a number other than 0")
+        })?;
+        recipe.data.divide_by = Some(divide_by);
+
+        let (output, n_outputs, classes) = outputs(recipe.network.output, data)?;
+        recipe.network.output = Some(output);
+        let hidden = &recipe.network.hidden;
+        let mut sizes = vec![data.n_features()];
+        sizes.extend(hidden);
+        sizes.push(n_outputs);
+        check(hidden.iter().all(|&n| n > 0), || {
+            format!("network.hidden is {hidden:?}: every layer needs at least one unit ([] means no hidden layer)")
+        })?;
+        let n_parameters = sizes.windows(2).try_fold(0usize, |sum, pair| {
+            pair[0].checked_mul(pair[1])?.checked_add(pair[1])?.checked_add(sum)
+        });
+        check(n_parameters.is_some_and(|n| n <= MOST_PARAMETERS), || {
+            format!("network.hidden is {hidden:?}: with {} inputs that is too large to train", data.n_features())
+        })?;
+        let activation = recipe.network.activation;
+        let network = NetworkSpec { sizes, activation, bias: recipe.network.bias };
+
+        let shuffle = recipe.data.shuffle.then_some(recipe.quirks.split_shuffle.unwrap_or_default());
+        let split = split(n_rows, n_validation, shuffle, recipe.seed);
+        let head = Head::new(output, n_outputs, recipe.quirks.head());
+        let training = training(&mut recipe, head, split.train.len())?;
+        Ok(Self { recipe, network, training, split, classes, image: data.image() })
+    }
+
+    /// Fresh batches of this plan.
+    pub fn batches(&self) -> Batches {
+        batches(&self.recipe, self.split.train.len())
+    }
+}
+
+fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), Error> {
+    if holds { Ok(()) } else { Err(Error::Plan(message())) }
+}
+
+/// Output activation, units and class names that the targets ask for.
+fn outputs(wanted: Option<Output>, data: &Dataset) -> Result<(Output, usize, Vec<String>), Error> {
+    match data.targets() {
+        None => Err(Error::Plan(
+            "the data set has no targets to learn from: expected labels beside the inputs \
+             (a column named label, y_train in an NPZ, or a labels file)"
+                .into(),
+        )),
+        Some(Targets::Classes { names, .. }) => {
+            check(names.len() > 1, || {
+                format!("the data set has only one class ({:?}): there is nothing to tell apart", names.first())
+            })?;
+            match wanted.unwrap_or(Output::Softmax) {
+                Output::Identity => Err(Error::Plan(
+                    "network.output = \"identity\" is for numbers, but the targets are classes: \
+                     use \"softmax\", or targets with decimals"
+                        .into(),
+                )),
+                Output::Sigmoid if names.len() == 2 => Ok((Output::Sigmoid, 1, names.clone())),
+                output => Ok((output, names.len(), names.clone())),
+            }
+        }
+        Some(Targets::Values { values, n_outputs }) => {
+            check(values.iter().all(|y| y.is_finite()), || "a target is infinite or not a number".into())?;
+            let output = wanted.unwrap_or(Output::Identity);
+            let in_range = output == Output::Identity || values.iter().all(|y| (0.0..=1.0).contains(y));
+            check(in_range, || {
+                "targets for sigmoid or softmax are 0 to 1: use network.output = \"identity\" for other numbers".into()
+            })?;
+            Ok((output, *n_outputs, Vec::new()))
+        }
+    }
+}
+
+fn training(recipe: &mut Recipe, head: Head, n_train: usize) -> Result<Training, Error> {
+    let r = &mut recipe.training;
+    check(r.epochs.is_none() || r.iterations.is_none(), || {
+        "training.epochs and training.iterations exclude each other: give one".into()
+    })?;
+    check(r.epochs != Some(0) && r.iterations != Some(0), || "training needs at least one step".into())?;
+    check(r.report_every != Some(0) && r.validate_every != Some(0), || {
+        "training.report_every and training.validate_every count iterations: expected 1 or more".into()
+    })?;
+    if r.epochs.is_none() && r.iterations.is_none() {
+        r.epochs = Some(DEFAULT_EPOCHS);
+    }
+    for (key, value, lowest, highest) in [
+        ("lr", r.lr, 0.0, f64::MAX),
+        ("momentum", r.momentum, 0.0, 1.0),
+        ("beta1", r.beta1, 0.0, 1.0),
+        ("beta2", r.beta2, 0.0, 1.0),
+        ("epsilon", r.epsilon, 0.0, f64::MAX),
+        ("weight_decay", r.weight_decay, 0.0, f64::MAX),
+        ("l2", r.l2, 0.0, f64::MAX),
+        ("warmup_epochs", r.warmup_epochs, 0.0, f64::MAX),
+        ("decay", r.decay, 0.0, f64::MAX),
+        ("end", r.end, 0.0, f64::MAX),
+    ] {
+        let at_most = if highest == 1.0 { " and below 1" } else { "" };
+        let fits = value >= lowest && value <= highest && (highest != 1.0 || value < 1.0);
+        check(fits, || format!("training.{key} is {value}: expected a number from {lowest} on{at_most}"))?;
+    }
+    check(r.lr > 0.0, || "training.lr is 0: nothing would be learnt".into())?;
+    check(r.decay_epochs > 0.0, || format!("training.decay_epochs is {}: expected more than 0", r.decay_epochs))?;
+    let optimizer = match r.optimizer {
+        OptimizerKind::Sgd => Optimizer::Sgd { momentum: 0.0, nesterov: false },
+        OptimizerKind::Momentum => Optimizer::Sgd { momentum: r.momentum, nesterov: false },
+        OptimizerKind::Nesterov => Optimizer::Sgd { momentum: r.momentum, nesterov: true },
+        kind => Optimizer::Adam {
+            beta1: r.beta1,
+            beta2: r.beta2,
+            epsilon: r.epsilon,
+            weight_decay: if kind == OptimizerKind::Adamw { r.weight_decay } else { 0.0 },
+        },
+    };
+    let schedule = Schedule {
+        kind: r.schedule,
+        rate: r.lr,
+        warmup_epochs: r.warmup_epochs,
+        decay: r.decay,
+        decay_epochs: r.decay_epochs,
+        end: r.end,
+    };
+    let (epochs, iterations, l2) = (r.epochs, r.iterations, r.l2);
+    let steps_per_epoch = batches(recipe, n_train).steps_per_epoch();
+    let total = iterations.or_else(|| epochs.and_then(|epochs| epochs.checked_mul(steps_per_epoch)));
+    Ok(Training {
+        head,
+        optimizer,
+        schedule,
+        l2,
+        sum_bias_gradient: recipe.quirks.bias_gradient == Some(BiasGradient::Summed),
+        total_steps: total.ok_or_else(|| Error::Plan("training.epochs is too large".into()))?,
+        divide_by: recipe.data.divide_by.unwrap_or(1.0),
+    })
+}
+
+fn batches(recipe: &Recipe, n_train: usize) -> Batches {
+    let size = match recipe.training.batch_size {
+        BatchSize::Full => None,
+        BatchSize::Rows(n) => Some(n),
+    };
+    Batches::new(n_train, size, recipe.training.sampling, recipe.seed)
+}

@@ -1,0 +1,449 @@
+//! What a person writes: one TOML file per experiment.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::{Serialize, Serializer};
+
+use crate::error::Error;
+use crate::head::{Axis, DeltaRule, HeadQuirks, Output, Shift};
+use crate::optimizer::OptimizerKind;
+use crate::schedule::ScheduleKind;
+use crate::split::SplitShuffle;
+use crate::{Activation, Init, Sampling};
+
+/// An experiment. Every key has a default; unknown keys are errors.
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// Its name.
+    pub name: String,
+    /// Where all random numbers come from.
+    pub seed: u64,
+    /// Precision of all arithmetic.
+    pub precision: Precision,
+    /// What it learns from.
+    pub data: DataRecipe,
+    /// What learns.
+    pub network: NetworkRecipe,
+    /// How it learns.
+    pub training: TrainingRecipe,
+    /// Departures from the textbook.
+    #[serde(skip_serializing_if = "Quirks::is_empty")]
+    pub quirks: Quirks,
+}
+
+/// `[data]`
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataRecipe {
+    /// Data set to learn from, by path or name.
+    pub train: String,
+    /// Data set to test on at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// Data set to validate on, instead of rows held out of `train`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<String>,
+    /// Rows of `train` to use, such as `"..10000"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<String>,
+    /// Column of a table to predict, by name or number; otherwise it is recognised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Rows held out for validation: a number of rows, or a part such as `0.1`. The first ones, after shuffling.
+    pub val_split: ValSplit,
+    /// Shuffle the rows before the split.
+    pub shuffle: bool,
+    /// Inputs are divided by this. By default 255 for bytes, otherwise 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub divide_by: Option<f64>,
+}
+
+/// `[network]`
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkRecipe {
+    /// Units of each hidden layer; `[]` for none.
+    pub hidden: Vec<usize>,
+    /// Activation of hidden layers.
+    pub activation: Activation,
+    /// Output activation and loss. By default softmax for classes, identity for numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Output>,
+    /// Whether layers have biases.
+    pub bias: bool,
+    /// Initial weights.
+    pub weights: Init,
+    /// Initial biases.
+    pub biases: Init,
+}
+
+/// `[training]`
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingRecipe {
+    /// Passes over the data. Excludes `iterations`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u64>,
+    /// Steps. Excludes `epochs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<u64>,
+    /// Rows of a step, or `"full"`.
+    pub batch_size: BatchSize,
+    /// How mini-batches are drawn.
+    pub sampling: Sampling,
+    /// Update rule.
+    pub optimizer: OptimizerKind,
+    /// Learning rate.
+    pub lr: f64,
+    /// Of `momentum` and `nesterov`.
+    pub momentum: f64,
+    /// Of `adam` and `adamw`.
+    pub beta1: f64,
+    /// Of `adam` and `adamw`.
+    pub beta2: f64,
+    /// Of `adam` and `adamw`.
+    pub epsilon: f64,
+    /// Decoupled decay of `adamw`.
+    pub weight_decay: f64,
+    /// L2 penalty: half of this times the sum of squared weights (not biases) joins the loss.
+    pub l2: f64,
+    /// The learning rate's course.
+    pub schedule: ScheduleKind,
+    /// Epochs in which the learning rate rises linearly to `lr`.
+    pub warmup_epochs: f64,
+    /// Factor of the schedules `step` and `exponential`.
+    pub decay: f64,
+    /// Epochs between factors of `step`.
+    pub decay_epochs: f64,
+    /// What `cosine` ends at, as a part of `lr`.
+    pub end: f64,
+    /// Stop when the validation loss has not improved for so many validations, and restore the best weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u64>,
+    /// Report every so many iterations. By default at the end of each epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report_every: Option<u64>,
+    /// Validate after every so many iterations, from the first on. By default whenever a report is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validate_every: Option<u64>,
+}
+
+/// `[quirks]`: mistakes of the notebooks, each off by default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quirks {
+    /// Multiplies the gradient at the logits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta_scale: Option<f64>,
+    /// What softmax subtracts from the logits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub softmax_shift: Option<Shift>,
+    /// What softmax sums over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub softmax_axis: Option<Axis>,
+    /// How the gradient at the logits is computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta_rule: Option<DeltaRule>,
+    /// How the gradient of biases is computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bias_gradient: Option<BiasGradient>,
+    /// How rows are shuffled before the split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_shuffle: Option<SplitShuffle>,
+}
+
+/// How the gradient of biases is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BiasGradient {
+    /// For each unit its own (the textbook).
+    PerUnit,
+    /// For all units of a layer the sum over them (notebook 2): for the output layer that is nearly zero.
+    Summed,
+}
+
+/// Precision of all arithmetic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// Single.
+    #[default]
+    F32,
+    /// Double.
+    F64,
+}
+
+/// Rows of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchSize {
+    /// All rows.
+    Full,
+    /// So many.
+    Rows(usize),
+}
+
+/// Rows held out for validation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ValSplit {
+    /// So many.
+    Rows(usize),
+    /// This part of all.
+    Part(f64),
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            name: "custom".into(),
+            seed: 0,
+            precision: Precision::F32,
+            data: DataRecipe::default(),
+            network: NetworkRecipe::default(),
+            training: TrainingRecipe::default(),
+            quirks: Quirks::default(),
+        }
+    }
+}
+
+impl Default for DataRecipe {
+    fn default() -> Self {
+        Self {
+            train: "digits/train".into(),
+            test: None,
+            validation: None,
+            rows: None,
+            target: None,
+            val_split: ValSplit::Part(0.1),
+            shuffle: true,
+            divide_by: None,
+        }
+    }
+}
+
+impl Default for NetworkRecipe {
+    fn default() -> Self {
+        Self {
+            hidden: vec![128],
+            activation: Activation::Relu,
+            output: None,
+            bias: true,
+            weights: Init::HeNormal,
+            biases: Init::Zeros,
+        }
+    }
+}
+
+impl Default for TrainingRecipe {
+    fn default() -> Self {
+        Self {
+            epochs: None,
+            iterations: None,
+            batch_size: BatchSize::Rows(128),
+            sampling: Sampling::Shuffle,
+            optimizer: OptimizerKind::Adam,
+            lr: 0.001,
+            momentum: 0.9,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.01,
+            l2: 0.0,
+            schedule: ScheduleKind::Constant,
+            warmup_epochs: 0.0,
+            decay: 0.1,
+            decay_epochs: 10.0,
+            end: 0.0,
+            patience: None,
+            report_every: None,
+            validate_every: None,
+        }
+    }
+}
+
+/// A change to a recipe: the key's path, and its new value, or none to leave the key out.
+pub type Override = (String, Option<toml::Value>);
+
+impl Recipe {
+    /// Reads a recipe and applies changes to it, in their order. Setting one of `training.epochs` and
+    /// `training.iterations` leaves the other one out.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] with line and column (or with the key, for a change).
+    pub fn parse(text: &str, overrides: &[Override]) -> Result<Self, Error> {
+        let recipe: Self = toml::from_str(text).map_err(|e| Error::Recipe(e.to_string()))?;
+        if overrides.is_empty() {
+            return Ok(recipe);
+        }
+        let mut table: toml::Table = toml::from_str(text).map_err(|e| Error::Recipe(e.to_string()))?;
+        for (path, value) in overrides {
+            set(&mut table, path, value.clone())?;
+            // Each change by itself, so that the message names the one at fault.
+            let checked: Result<Self, _> = table.clone().try_into();
+            checked.map_err(|e| Error::Recipe(format!("in {path}: {}", e.message())))?;
+        }
+        table.try_into().map_err(|e: toml::de::Error| Error::Recipe(e.to_string()))
+    }
+
+    /// The recipe as TOML that [`Recipe::parse`] reads.
+    pub fn to_toml(&self) -> String {
+        // A recipe has only tables, strings, numbers and lists.
+        toml::to_string(self).unwrap_or_else(|e| unreachable!("a recipe is always TOML: {e}"))
+    }
+}
+
+/// Reads the `VALUE` of `--set KEY=VALUE`: TOML, or else a string.
+pub fn parse_value(text: &str) -> toml::Value {
+    let parsed: Result<toml::Table, _> = toml::from_str(&format!("value = {text}"));
+    parsed.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(|| text.into())
+}
+
+fn set(table: &mut toml::Table, path: &str, value: Option<toml::Value>) -> Result<(), Error> {
+    let (parents, key) = path.rsplit_once('.').map_or((None, path), |(p, k)| (Some(p), k));
+    let mut place = table;
+    for parent in parents.into_iter().flat_map(|p| p.split('.')) {
+        let entry = place.entry(parent).or_insert_with(|| toml::Table::new().into());
+        place = entry
+            .as_table_mut()
+            .ok_or_else(|| Error::Recipe(format!("in {path}: {parent} is a value, not a table of values")))?;
+    }
+    match (path, &value) {
+        ("training.epochs", Some(_)) => drop(place.remove("iterations")),
+        ("training.iterations", Some(_)) => drop(place.remove("epochs")),
+        _ => {}
+    }
+    match value {
+        Some(value) => drop(place.insert(key.into(), value)),
+        None => drop(place.remove(key)),
+    }
+    Ok(())
+}
+
+impl Quirks {
+    /// Whether nothing departs from the textbook.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Those that the head reads.
+    pub fn head(&self) -> HeadQuirks {
+        HeadQuirks {
+            delta_scale: self.delta_scale.unwrap_or(1.0),
+            shift: self.softmax_shift.unwrap_or_default(),
+            axis: self.softmax_axis.unwrap_or_default(),
+            rule: self.delta_rule.unwrap_or_default(),
+        }
+    }
+
+    /// Each quirk that is set, by its key and alone.
+    pub fn each(&self) -> Vec<(&'static str, Self)> {
+        let none = Self::default;
+        [
+            ("delta_scale", Self { delta_scale: self.delta_scale, ..none() }),
+            ("softmax_shift", Self { softmax_shift: self.softmax_shift, ..none() }),
+            ("softmax_axis", Self { softmax_axis: self.softmax_axis, ..none() }),
+            ("delta_rule", Self { delta_rule: self.delta_rule, ..none() }),
+            ("bias_gradient", Self { bias_gradient: self.bias_gradient, ..none() }),
+            ("split_shuffle", Self { split_shuffle: self.split_shuffle, ..none() }),
+        ]
+        .into_iter()
+        .filter(|(_, quirks)| !quirks.is_empty())
+        .collect()
+    }
+}
+
+impl Serialize for BatchSize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Full => serializer.serialize_str("full"),
+            Self::Rows(n) => serializer.serialize_u64(*n as u64),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for BatchSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = BatchSize;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a number of rows from 1 on, or \"full\"")
+            }
+            fn visit_i64<E: de::Error>(self, n: i64) -> Result<BatchSize, E> {
+                let rows = usize::try_from(n).ok().filter(|&n| n > 0);
+                rows.map(BatchSize::Rows).ok_or_else(|| E::invalid_value(de::Unexpected::Signed(n), &self))
+            }
+            fn visit_str<E: de::Error>(self, s: &str) -> Result<BatchSize, E> {
+                if s == "full" {
+                    return Ok(BatchSize::Full);
+                }
+                Err(E::invalid_value(de::Unexpected::Str(s), &self))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+impl Serialize for ValSplit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Rows(n) => serializer.serialize_u64(*n as u64),
+            Self::Part(part) => serializer.serialize_f64(*part),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ValSplit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = ValSplit;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a number of rows, or a part of them such as 0.1 (below 1)")
+            }
+            fn visit_i64<E: de::Error>(self, n: i64) -> Result<ValSplit, E> {
+                let rows = usize::try_from(n).ok();
+                rows.map(ValSplit::Rows).ok_or_else(|| E::invalid_value(de::Unexpected::Signed(n), &self))
+            }
+            fn visit_f64<E: de::Error>(self, x: f64) -> Result<ValSplit, E> {
+                if (0.0..1.0).contains(&x) {
+                    return Ok(ValSplit::Part(x));
+                }
+                Err(E::invalid_value(de::Unexpected::Float(x), &self))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_survives_writing_and_reading() {
+        let text = "[training]\nbatch_size = \"full\"\niterations = 5\n[quirks]\ndelta_scale = 2.0\n[network]\n\
+                    weights = { uniform = 0.5 }\n[data]\nval_split = 1000";
+        let recipe = Recipe::parse(text, &[]).unwrap();
+        assert_eq!(recipe.training.batch_size, BatchSize::Full);
+        assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);
+        assert_eq!(Recipe::parse(&Recipe::default().to_toml(), &[]).unwrap(), Recipe::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_place() {
+        let message = Recipe::parse("seed = 1\n[training]\nlearning_rate = 1.0", &[]).unwrap_err().to_string();
+        assert!(message.contains("line 3, column 1") && message.contains("learning_rate"), "{message}");
+        let change = ("training.batch_size".to_string(), Some(parse_value("0")));
+        let message = Recipe::parse("", &[change]).unwrap_err().to_string();
+        assert!(message.contains("training.batch_size") && message.contains("from 1 on"), "{message}");
+    }
+
+    #[test]
+    fn epochs_and_iterations_replace_each_other() {
+        let change = |key: &str, value| (format!("training.{key}"), Some(toml::Value::Integer(value)));
+        let recipe = Recipe::parse("[training]\nepochs = 3", &[change("iterations", 7)]).unwrap();
+        assert_eq!((recipe.training.epochs, recipe.training.iterations), (None, Some(7)));
+    }
+}
