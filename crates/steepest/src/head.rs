@@ -156,7 +156,13 @@ impl Head {
     /// the logarithm of its probability is, where softmax goes over the classes.
     ///
     /// `coupling` must be there if [`Head::is_coupled`].
-    pub fn forward<T: Float>(&self, z: &[T], coupling: Option<&Coupling<T>>, p: &mut [T], log_sums: &mut [T]) {
+    pub fn forward<T: Float>(
+        &self,
+        z: &[T],
+        coupling: Option<&Coupling<T>>,
+        p: &mut [T],
+        log_sums: &mut [T],
+    ) {
         match (self.output, coupling) {
             (Output::Identity, _) => p.copy_from_slice(z),
             (Output::Sigmoid, _) => steepest_kernels::sigmoid(z, p),
@@ -248,7 +254,9 @@ impl Head {
         match (self.output, target) {
             (Output::Identity, _) => false,
             (_, Target::Class(class)) => self.class(p) == class,
-            (Output::Sigmoid, Target::Values(y)) => p.iter().zip(y).all(|(p, &y)| (p.to_f64() > 0.5) == (y > 0.5)),
+            (Output::Sigmoid, Target::Values(y)) => {
+                p.iter().zip(y).all(|(p, &y)| (p.to_f64() > 0.5) == (y > 0.5))
+            }
             (Output::Softmax, Target::Values(y)) => argmax(p) == argmax(y),
         }
     }
@@ -266,7 +274,6 @@ impl Score {
         self.correct += other.correct;
     }
 }
-
 
 /// The number that output `i` of `n` should have been.
 fn wanted(target: Target, i: usize, n: usize) -> f64 {

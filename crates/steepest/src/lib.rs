@@ -35,8 +35,8 @@ pub use optimizer::{Optimizer, OptimizerKind};
 pub use plan::Plan;
 pub use predict::{Evaluation, evaluate, logits, predictions};
 pub use recipe::{
-    BatchSize, BiasGradient, DataRecipe, NetworkRecipe, Override, Precision, Quirks, Recipe, TrainingRecipe, ValSplit,
-    parse_value,
+    BatchSize, BiasGradient, DataRecipe, NetworkRecipe, Override, Precision, Quirks, Recipe, TrainingRecipe,
+    ValSplit, parse_value,
 };
 pub use rng::Purpose;
 pub use schedule::{Schedule, ScheduleKind};

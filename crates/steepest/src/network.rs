@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use steepest_kernels::Float;
 
+use crate::Activation;
 use crate::init::Init;
 use crate::rng::{Purpose, stream};
-use crate::Activation;
 
 /// The shape of a network: `sizes[0]` inputs, hidden layers, `sizes[last]` outputs.
 #[derive(Clone, Debug, PartialEq)]

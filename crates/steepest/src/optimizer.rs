@@ -53,12 +53,22 @@ impl Optimizer {
 
     /// Moves parameters `w` by gradients `d`; `memory` has [`Optimizer::memory`] slices as long as `w`. `step` counts
     /// from 1; `decays` says that weight decay applies to these parameters.
-    pub fn update<T: Float>(&self, step: u64, rate: f64, decays: bool, d: &[T], memory: [&mut [T]; 2], w: &mut [T]) {
+    pub fn update<T: Float>(
+        &self,
+        step: u64,
+        rate: f64,
+        decays: bool,
+        d: &[T],
+        memory: [&mut [T]; 2],
+        w: &mut [T],
+    ) {
         let t = T::from_f64;
         let [first, second] = memory;
         match *self {
             Self::Sgd { momentum: 0.0, .. } => kernels::axpy(t(-rate), d, w),
-            Self::Sgd { momentum, nesterov } => kernels::momentum(t(rate), t(momentum), nesterov, d, first, w),
+            Self::Sgd { momentum, nesterov } => {
+                kernels::momentum(t(rate), t(momentum), nesterov, d, first, w)
+            }
             Self::Adam { beta1, beta2, epsilon, weight_decay } => {
                 let correction = |beta: f64| t(1.0 - beta.powi(i32::try_from(step).unwrap_or(i32::MAX)));
                 let step = AdamStep {

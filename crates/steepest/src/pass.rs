@@ -99,7 +99,11 @@ pub(crate) fn fill<T: Float>(
     let each = x.chunks_exact_mut(width).take(n).enumerate();
     match (data.inputs(), rows) {
         (Inputs::Bytes(bytes), Rows::All(_)) => {
-            kernels::widen(&bytes[first * width..(first + n) * width], T::from_f64(factor), &mut x[..n * width]);
+            kernels::widen(
+                &bytes[first * width..(first + n) * width],
+                T::from_f64(factor),
+                &mut x[..n * width],
+            );
         }
         (Inputs::Bytes(bytes), _) => {
             each.for_each(|(i, x)| kernels::widen(&bytes[places(i)], T::from_f64(factor), x));

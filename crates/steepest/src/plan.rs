@@ -67,13 +67,18 @@ impl Plan {
         sizes.extend(hidden);
         sizes.push(n_outputs);
         check(hidden.iter().all(|&n| n > 0), || {
-            format!("network.hidden is {hidden:?}: every layer needs at least one unit ([] means no hidden layer)")
+            format!(
+                "network.hidden is {hidden:?}: every layer needs at least one unit ([] means no hidden layer)"
+            )
         })?;
         let n_parameters = sizes.windows(2).try_fold(0usize, |sum, pair| {
             pair[0].checked_mul(pair[1])?.checked_add(pair[1])?.checked_add(sum)
         });
         check(n_parameters.is_some_and(|n| n <= MOST_PARAMETERS), || {
-            format!("network.hidden is {hidden:?}: with {} inputs that is too large to train", data.n_features())
+            format!(
+                "network.hidden is {hidden:?}: with {} inputs that is too large to train",
+                data.n_features()
+            )
         })?;
         let activation = recipe.network.activation;
         let network = NetworkSpec { sizes, activation, bias: recipe.network.bias };
@@ -105,7 +110,10 @@ fn outputs(wanted: Option<Output>, data: &Dataset) -> Result<(Output, usize, Vec
         )),
         Some(Targets::Classes { names, .. }) => {
             check(names.len() > 1, || {
-                format!("the data set has only one class ({:?}): there is nothing to tell apart", names.first())
+                format!(
+                    "the data set has only one class ({:?}): there is nothing to tell apart",
+                    names.first()
+                )
             })?;
             match wanted.unwrap_or(Output::Softmax) {
                 Output::Identity => Err(Error::Plan(
@@ -158,7 +166,9 @@ fn training(recipe: &mut Recipe, head: Head, n_train: usize) -> Result<Training,
         check(fits, || format!("training.{key} is {value}: expected a number from {lowest} on{at_most}"))?;
     }
     check(r.lr > 0.0, || "training.lr is 0: nothing would be learnt".into())?;
-    check(r.decay_epochs > 0.0, || format!("training.decay_epochs is {}: expected more than 0", r.decay_epochs))?;
+    check(r.decay_epochs > 0.0, || {
+        format!("training.decay_epochs is {}: expected more than 0", r.decay_epochs)
+    })?;
     let optimizer = match r.optimizer {
         OptimizerKind::Sgd => Optimizer::Sgd { momentum: 0.0, nesterov: false },
         OptimizerKind::Momentum => Optimizer::Sgd { momentum: r.momentum, nesterov: false },

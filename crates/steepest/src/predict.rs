@@ -26,7 +26,9 @@ pub struct Evaluation {
 pub(crate) fn target(targets: &Targets, row: usize) -> Target<'_> {
     match targets {
         Targets::Classes { labels, .. } => Target::Class(labels[row]),
-        Targets::Values { values, n_outputs } => Target::Values(&values[row * n_outputs..(row + 1) * n_outputs]),
+        Targets::Values { values, n_outputs } => {
+            Target::Values(&values[row * n_outputs..(row + 1) * n_outputs])
+        }
     }
 }
 

@@ -433,7 +433,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_an_error_with_its_place() {
-        let message = Recipe::parse("seed = 1\n[training]\nlearning_rate = 1.0", &[]).unwrap_err().to_string();
+        let message =
+            Recipe::parse("seed = 1\n[training]\nlearning_rate = 1.0", &[]).unwrap_err().to_string();
         assert!(message.contains("line 3, column 1") && message.contains("learning_rate"), "{message}");
         let change = ("training.batch_size".to_string(), Some(parse_value("0")));
         let message = Recipe::parse("", &[change]).unwrap_err().to_string();

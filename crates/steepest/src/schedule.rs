@@ -76,7 +76,9 @@ mod tests {
         let step = rates(Schedule { kind: ScheduleKind::Step, decay_epochs: 2.0, ..base });
         assert_eq!((step[19], step[20], step[39]), (0.2, 0.1, 0.1));
         let exponential = rates(Schedule { kind: ScheduleKind::Exponential, ..base });
-        assert!((exponential[10] - 0.1).abs() < 1e-15 && (exponential[15] - 0.1 * 0.5f64.sqrt()).abs() < 1e-15);
+        assert!(
+            (exponential[10] - 0.1).abs() < 1e-15 && (exponential[15] - 0.1 * 0.5f64.sqrt()).abs() < 1e-15
+        );
         let cosine = rates(Schedule { kind: ScheduleKind::Cosine, warmup_epochs: 1.0, end: 0.1, ..base });
         assert!((cosine[0] - 0.02).abs() < 1e-15 && (cosine[9] - 0.2).abs() < 1e-15);
         assert!((cosine[10] - 0.2).abs() < 1e-15 && (cosine[39] - 0.02).abs() < 1e-15);

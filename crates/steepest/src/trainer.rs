@@ -95,7 +95,13 @@ impl<T: Float> Trainer<T> {
     ///
     /// # Panics
     /// When the data set has no targets, or the network does not fit it: a plan sees to that.
-    pub fn new(training: Training, network: Network<T>, data: Dataset, batches: Batches, threads: usize) -> Self {
+    pub fn new(
+        training: Training,
+        network: Network<T>,
+        data: Dataset,
+        batches: Batches,
+        threads: usize,
+    ) -> Self {
         assert!(data.targets().is_some() && data.n_features() == network.spec().sizes[0]);
         let n_parameters = network.parameters.len();
         let memory = |i: usize| vec![T::ZERO; if i < training.optimizer.memory() { n_parameters } else { 0 }];
@@ -184,7 +190,8 @@ impl<T: Float> Trainer<T> {
         let n = rows.len();
         let n_shards = shard_count(n, network.parameters.len());
         let shards = &mut shards[..n_shards];
-        let batch = Batch { data, rows, epoch, factor: 1.0 / training.divide_by, network, head: &training.head };
+        let batch =
+            Batch { data, rows, epoch, factor: 1.0 / training.divide_by, network, head: &training.head };
         let part = |s: usize| (n * s / n_shards, n * (s + 1) / n_shards);
 
         if training.head.is_coupled() {
@@ -231,7 +238,11 @@ impl<T: Float> Trainer<T> {
     fn check(&mut self, step: Step) -> Result<Step, Error> {
         if !step.loss.is_finite() || !kernels::all_finite(&self.gradient) {
             self.network.parameters.copy_from_slice(&self.last_good.1);
-            return Err(Error::Diverged { iteration: step.iteration, loss: step.loss, good: self.last_good.0 });
+            return Err(Error::Diverged {
+                iteration: step.iteration,
+                loss: step.loss,
+                good: self.last_good.0,
+            });
         }
         if step.iteration % SNAPSHOT_STEPS == 0 {
             self.last_good.0 = step.iteration;
@@ -271,12 +282,20 @@ impl<T: Float> Trainer<T> {
         let Self { training, network, data, batches, gradient, .. } = self;
         let n = step.n_samples;
         let factor = 1.0 / training.divide_by;
-        let batch = Batch { data, rows: batches.rows(), epoch: step.epoch, factor, network: &before, head: &training.head };
+        let batch = Batch {
+            data,
+            rows: batches.rows(),
+            epoch: step.epoch,
+            factor,
+            network: &before,
+            head: &training.head,
+        };
         let mut x = vec![T::ZERO; n * data.n_features()];
         fill(data, batch.rows, 0, n, step.epoch, factor, &mut x);
         let mut activations = Activations::new(&before, n);
         activations.forward(&before, &x, n);
-        let coupling = training.head.is_coupled().then(|| training.head.couple(std::iter::once(activations.logits(n))));
+        let coupling =
+            training.head.is_coupled().then(|| training.head.couple(std::iter::once(activations.logits(n))));
         let mut delta = deltas(&before, n);
         activations.head(&batch, 0, n, coupling.as_ref(), &mut delta);
         // Only for the gradients at the hidden layers: that of the parameters is the trainer's own.
@@ -298,7 +317,11 @@ impl<T: Float> Trainer<T> {
                     Some((part, suffix)) => format!("{part}{}_{suffix}", l + 1),
                     None => format!("{part}{}", l + 1),
                 };
-                trace.push((name(weight), vec![layer.n_out, layer.n_in], flat[layer.weight.clone()].to_vec()));
+                trace.push((
+                    name(weight),
+                    vec![layer.n_out, layer.n_in],
+                    flat[layer.weight.clone()].to_vec(),
+                ));
                 if !layer.bias.is_empty() {
                     trace.push((name(bias), vec![layer.n_out], flat[layer.bias.clone()].to_vec()));
                 }

@@ -1,0 +1,166 @@
+//! Backpropagation against central differences of the loss, in double precision and away from kinks.
+
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use steepest::{
+    Activation, Dataset, Head, HeadQuirks, Init, Inputs, Network, NetworkSpec, Optimizer, Output, Sampling,
+    Schedule, Targets, Trainer, Training,
+};
+
+const ROWS: usize = 11;
+const FEATURES: usize = 5;
+const ALLOWED: f64 = 1e-8;
+
+struct Case {
+    activation: Activation,
+    output: Output,
+    targets: fn(&mut ChaCha8Rng) -> (Targets, usize),
+    bias: bool,
+    l2: f64,
+    hidden: Vec<usize>,
+}
+
+fn classes(n: u32) -> impl Fn(&mut ChaCha8Rng) -> Targets {
+    move |rng| {
+        let labels = (0..ROWS).map(|_| rng.random_range(0..n)).collect();
+        Targets::Classes { labels, names: (0..n).map(|c| c.to_string()).collect() }
+    }
+}
+
+/// Each textbook head with the targets it is for.
+const HEADS: [(Output, fn(&mut ChaCha8Rng) -> (Targets, usize)); 4] = [
+    (Output::Softmax, |rng| (classes(3)(rng), 3)),
+    (Output::Sigmoid, |rng| (classes(2)(rng), 1)),
+    (Output::Sigmoid, |rng| {
+        let values = (0..ROWS * 3).map(|_| f64::from(rng.random_range(0..2u8))).collect();
+        (Targets::Values { values, n_outputs: 3 }, 3)
+    }),
+    (Output::Identity, |rng| {
+        let values = (0..ROWS * 2).map(|_| rng.random_range(-2.0..2.0)).collect();
+        (Targets::Values { values, n_outputs: 2 }, 2)
+    }),
+];
+
+/// A trainer whose hidden sums all keep their distance from zero, where ReLU has its kink.
+fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
+    for seed in 0..1000 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (targets, n_outputs) = (case.targets)(&mut rng);
+        let x = (0..ROWS * FEATURES).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let data = Dataset::new(Inputs::F64(x), FEATURES, Some(targets)).unwrap();
+        let sizes = [&[FEATURES], case.hidden.as_slice(), &[n_outputs]].concat();
+        let spec = NetworkSpec { sizes, activation: case.activation, bias: case.bias };
+        let network = Network::<f64>::random(spec, Init::GlorotUniform, Init::Uniform(0.3), seed);
+        let training = Training {
+            head: Head::new(case.output, n_outputs, HeadQuirks::default()),
+            optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
+            schedule: Schedule::constant(0.1),
+            l2: case.l2,
+            sum_bias_gradient: false,
+            total_steps: 1,
+            divide_by: 1.0,
+        };
+        let batches = || steepest::Batches::new(ROWS, None, Sampling::Ordered, 0);
+        let new = || Trainer::new(training.clone(), network.clone(), data.clone(), batches(), 1);
+        let (_, trace) = new().trace().unwrap();
+        let last = format!("z{}", case.hidden.len() + 1);
+        let hidden_sums = trace.iter().filter(|(name, ..)| name.starts_with('z') && *name != last);
+        if hidden_sums.flat_map(|(.., z)| z).all(|z| z.abs() > 1e-3) {
+            return (new(), data);
+        }
+    }
+    panic!("no seed keeps away from the kinks");
+}
+
+/// Central differences of loss + penalty, parameter by parameter.
+fn numeric_gradient(trainer: &mut Trainer<f64>, data: &Dataset) -> Vec<f64> {
+    let l2 = trainer.training().l2;
+    let loss = |trainer: &mut Trainer<f64>| {
+        let network = trainer.network();
+        let squares = network.layers().iter().flat_map(|l| network.weight(l)).map(|w| w * w).sum::<f64>();
+        trainer.evaluate(data).loss + 0.5 * l2 * squares
+    };
+    let h = 1e-5;
+    (0..trainer.network().parameters.len())
+        .map(|i| {
+            let w = trainer.network().parameters[i];
+            let mut at = |w: f64| {
+                trainer.network_mut().parameters[i] = w;
+                loss(trainer)
+            };
+            let slope = (at(w + h) - at(w - h)) / (2.0 * h);
+            trainer.network_mut().parameters[i] = w;
+            slope
+        })
+        .collect()
+}
+
+fn worst(gradient: &[f64], numeric: &[f64]) -> f64 {
+    let largest = gradient.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+    gradient.iter().zip(numeric).fold(0.0f64, |m, (g, n)| m.max((g - n).abs())) / largest
+}
+
+#[test]
+fn every_activation_head_bias_and_penalty_at_every_depth() {
+    use Activation::*;
+    for activation in [Identity, Relu, LeakyRelu, Sigmoid, Tanh, Gelu] {
+        for (output, targets) in HEADS {
+            for bias in [true, false] {
+                for l2 in [0.0, 0.1] {
+                    for hidden in [vec![], vec![4], vec![4, 3], vec![4, 3, 4]] {
+                        let case = Case { activation, output, targets, bias, l2, hidden: hidden.clone() };
+                        let (mut trainer, data) = trainer(&case);
+                        trainer.gradients().unwrap();
+                        let gradient = trainer.gradient().to_vec();
+                        let error = worst(&gradient, &numeric_gradient(&mut trainer, &data));
+                        assert!(
+                            error <= ALLOWED,
+                            "{activation:?} {output:?} bias {bias} l2 {l2} hidden {hidden:?}: off by {error:.1e}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn planted_mistakes_are_caught() {
+    let (output, targets) = HEADS[0];
+    let case =
+        Case { activation: Activation::Tanh, output, targets, bias: true, l2: 0.1, hidden: vec![4, 4] };
+    let (mut trainer, data) = trainer(&case);
+    trainer.gradients().unwrap();
+    let gradient = trainer.gradient().to_vec();
+    let layers = trainer.network().layers().to_vec();
+    let numeric = numeric_gradient(&mut trainer, &data);
+    assert!(worst(&gradient, &numeric) <= ALLOWED);
+
+    let scaled = |range: std::ops::Range<usize>, by: f64| {
+        let mut wrong = gradient.clone();
+        wrong[range].iter_mut().for_each(|g| *g *= by);
+        wrong
+    };
+    let mut mistakes = Vec::new();
+    for layer in &layers {
+        for range in [layer.weight.clone(), layer.bias.clone()] {
+            mistakes.push(("a sign", scaled(range.clone(), -1.0)));
+            mistakes.push(("a factor 2", scaled(range.clone(), 2.0)));
+            mistakes.push(("a missing 1/m", scaled(range, ROWS as f64)));
+        }
+    }
+    let square = &layers[1];
+    let mut transposed = gradient.clone();
+    for i in 0..4 {
+        for j in 0..4 {
+            transposed[square.weight.start + i * 4 + j] = gradient[square.weight.start + j * 4 + i];
+        }
+    }
+    mistakes.push(("a transpose", transposed));
+    let mut unpenalised = gradient.clone();
+    unpenalised[layers[0].weight.start] -= 0.1 * trainer.network().parameters[layers[0].weight.start];
+    mistakes.push(("one weight without its penalty", unpenalised));
+    for (what, wrong) in mistakes {
+        assert!(worst(&wrong, &numeric) > 100.0 * ALLOWED, "{what} was not caught");
+    }
+}
