@@ -19,6 +19,7 @@ mod predict;
 mod recipe;
 mod rng;
 mod schedule;
+mod session;
 mod split;
 mod trainer;
 
@@ -29,7 +30,7 @@ pub use error::Error;
 pub use head::{Axis, Coupling, DeltaRule, Head, HeadQuirks, Output, Score, Shift, Target};
 pub use init::Init;
 pub use metrics::{ClassScore, ConfusionMatrix, RegressionScore};
-pub use model::{Model, Predictions};
+pub use model::{AnyModel, Model, Predictions};
 pub use network::{Layer, Network, NetworkSpec};
 pub use optimizer::{Optimizer, OptimizerKind};
 pub use plan::Plan;
@@ -40,6 +41,7 @@ pub use recipe::{
 };
 pub use rng::Purpose;
 pub use schedule::{Schedule, ScheduleKind};
+pub use session::{Progress, Report, Session, Start, Stop};
 pub use split::{Split, SplitShuffle, split};
 pub use steepest_kernels::{Float, InstructionSet, Pool, instruction_set};
 pub use trainer::{Step, Trace, Trainer, Training};

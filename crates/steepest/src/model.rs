@@ -26,6 +26,15 @@ pub struct Model<T> {
     pub divide_by: f64,
 }
 
+/// A model in either precision.
+#[derive(Clone, Debug)]
+pub enum AnyModel {
+    /// Single.
+    F32(Model<f32>),
+    /// Double.
+    F64(Model<f64>),
+}
+
 /// Predictions for a data set.
 #[derive(Clone, Debug)]
 pub struct Predictions<T> {

@@ -90,6 +90,28 @@ impl Plan {
         Ok(Self { recipe, network, training, split, classes, image: data.image() })
     }
 
+    /// Checks that a data set has this plan's inputs, and targets of the same kind.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], where `what` names the data set.
+    pub fn check_fits(&self, data: &Dataset, what: &str) -> Result<(), Error> {
+        let n_features = self.network.sizes[0];
+        check(data.n_features() == n_features, || {
+            format!("{what} has {} inputs a row, the training data {n_features}", data.n_features())
+        })?;
+        let fits = match data.targets() {
+            None => false,
+            Some(Targets::Classes { names, .. }) => {
+                !self.classes.is_empty()
+                    && (names.len() <= self.classes.len() && *names == self.classes[..names.len()])
+            }
+            Some(Targets::Values { n_outputs, .. }) => *n_outputs == self.training.head.n_outputs(),
+        };
+        check(fits, || {
+            format!("{what} has other targets than the training data: expected the same classes or columns")
+        })
+    }
+
     /// Fresh batches of this plan.
     pub fn batches(&self) -> Batches {
         batches(&self.recipe, self.split.train.len())

@@ -154,6 +154,12 @@ impl<T: Float> Trainer<T> {
         &self.gradient
     }
 
+    /// Learning rate of a step.
+    pub fn rate(&self, iteration: u64) -> f64 {
+        let training = &self.training;
+        training.schedule.rate(iteration, self.batches.steps_per_epoch(), training.total_steps)
+    }
+
     /// Threads at work.
     pub fn threads(&self) -> usize {
         self.pool.threads()
@@ -253,6 +259,7 @@ impl<T: Float> Trainer<T> {
 
     /// Moves the parameters along the gradient.
     pub fn update(&mut self) {
+        let rate = self.rate(self.step);
         let Self { training, network, pool, gradient, memory, .. } = self;
         if training.sum_bias_gradient {
             for layer in network.layers() {
@@ -261,7 +268,6 @@ impl<T: Float> Trainer<T> {
                 d_bias.fill(sum);
             }
         }
-        let rate = training.schedule.rate(self.step, self.batches.steps_per_epoch(), training.total_steps);
         self.step += 1;
         let pieces = pieces(network.spec().layers(), gradient, &mut network.parameters, memory);
         let step = self.step;

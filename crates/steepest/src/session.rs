@@ -1,0 +1,261 @@
+//! A whole training run: steps, validation, reports, early stopping. Still silent and stepped from outside.
+
+use steepest_kernels::Float;
+
+use crate::batches::Batches;
+use crate::dataset::Dataset;
+use crate::error::Error;
+use crate::model::Model;
+use crate::network::Network;
+use crate::plan::Plan;
+use crate::predict::Evaluation;
+use crate::trainer::{Step, Trace, Trainer};
+
+/// Executes a [`Plan`].
+pub struct Session<T> {
+    plan: Plan,
+    trainer: Trainer<T>,
+    validation: Option<Dataset>,
+    epoch: EpochSums,
+    best: Option<Best<T>>,
+}
+
+/// What came of one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The step itself.
+    pub step: Step,
+    /// A report, when one is due.
+    pub report: Option<Report>,
+    /// Why this was the last step, if it was.
+    pub stop: Option<Stop>,
+}
+
+/// One line of a run's metrics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Report {
+    /// The step that it follows, from 0.
+    pub iteration: u64,
+    /// Epochs begun so far.
+    pub epoch: u64,
+    /// Learning rate of the step.
+    pub lr: f64,
+    /// Mean training loss: of the step, or at the end of an epoch of the whole epoch.
+    pub loss: f64,
+    /// Training accuracy, likewise. From the forward passes, before their updates.
+    pub accuracy: Option<f64>,
+    /// On the held-out rows, after the update.
+    pub validation: Option<Evaluation>,
+    /// Whether it is due by `training.report_every`, and not only by `training.validate_every`.
+    pub is_main: bool,
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// All steps are done.
+    Finished,
+    /// The validation loss has stopped improving; the network is the best one, from this iteration.
+    Patience {
+        /// The step after which it was best, from 0.
+        best: u64,
+    },
+}
+
+#[derive(Default)]
+struct EpochSums {
+    loss: f64,
+    correct: f64,
+    rows: usize,
+}
+
+struct Best<T> {
+    loss: f64,
+    iteration: u64,
+    parameters: Vec<T>,
+    /// Validations since.
+    since: u64,
+}
+
+/// What a session may be given instead of what its plan would make.
+pub struct Start<T> {
+    /// Parameters to start from.
+    pub network: Option<Network<T>>,
+    /// The rows of each step.
+    pub batches: Option<Vec<Vec<u32>>>,
+}
+
+impl<T> Default for Start<T> {
+    fn default() -> Self {
+        Self { network: None, batches: None }
+    }
+}
+
+impl<T: Float> Session<T> {
+    /// A session on the rows of `data` that `plan` was made for. It validates on `validation`, or else on the rows
+    /// that the plan holds out.
+    ///
+    /// # Errors
+    /// [`Error::Plan`] when `validation` or `start` do not fit the plan.
+    pub fn new(
+        plan: Plan,
+        data: Dataset,
+        validation: Option<Dataset>,
+        start: Start<T>,
+        threads: usize,
+    ) -> Result<Self, Error> {
+        let recipe = &plan.recipe;
+        if let Some(validation) = &validation {
+            plan.check_fits(validation, "the validation set")?;
+        }
+        let network = match start.network {
+            Some(network) if *network.spec() != plan.network => {
+                let (given, expected) = (&network.spec().sizes, &plan.network.sizes);
+                return Err(Error::Plan(format!(
+                    "the given weights are for layers {given:?} (biases: {}), but the plan has {expected:?} (biases: {})",
+                    network.spec().bias,
+                    plan.network.bias
+                )));
+            }
+            Some(network) => network,
+            None => {
+                let init = &recipe.network;
+                Network::random(plan.network.clone(), init.weights, init.biases, recipe.seed)
+            }
+        };
+        let n_train = plan.split.train.len();
+        let batches = match start.batches {
+            Some(batches) => {
+                let wrong = batches.iter().flatten().find(|&&row| row as usize >= n_train);
+                if let Some(row) = wrong {
+                    return Err(Error::Plan(format!(
+                        "the given batches name row {row}, but there are {n_train} training rows (0..{n_train})"
+                    )));
+                }
+                if batches.iter().any(Vec::is_empty) || batches.is_empty() {
+                    return Err(Error::Plan("the given batches are empty, or one of them is".into()));
+                }
+                Batches::given(n_train, batches)
+            }
+            None => plan.batches(),
+        };
+        let held_out = || (!plan.split.validation.is_empty()).then(|| data.select(&plan.split.validation));
+        let validation = validation.or_else(held_out);
+        // A copy only where the order changes.
+        let train = if plan.split.train.iter().enumerate().all(|(i, &row)| i as u32 == row)
+            && n_train == data.n_samples()
+        {
+            data
+        } else {
+            data.select(&plan.split.train)
+        };
+        let trainer = Trainer::new(plan.training.clone(), network, train, batches, threads);
+        Ok(Self { plan, trainer, validation, epoch: EpochSums::default(), best: None })
+    }
+
+    /// What it executes.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The trainer inside.
+    pub fn trainer(&self) -> &Trainer<T> {
+        &self.trainer
+    }
+
+    /// The held-out rows.
+    pub fn validation(&self) -> Option<&Dataset> {
+        self.validation.as_ref()
+    }
+
+    /// The model as it is now.
+    pub fn model(&self) -> Model<T> {
+        Model::new(&self.plan, self.trainer.network().clone())
+    }
+
+    /// Loss and accuracy of the model as it is now.
+    pub fn evaluate(&mut self, data: &Dataset) -> Evaluation {
+        self.trainer.evaluate(data)
+    }
+
+    /// One step, with every quantity in it.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`].
+    pub fn trace(&mut self) -> Result<(Step, Trace<T>), Error> {
+        self.trainer.trace()
+    }
+
+    /// One step, and validation and report when they are due.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`]; the network is then the last good one.
+    pub fn advance(&mut self) -> Result<Progress, Error> {
+        let step = self.trainer.step()?;
+        self.epoch.add(&step);
+        let training = &self.plan.recipe.training;
+        let is_last = self.trainer.steps() == self.plan.training.total_steps;
+        let is_main = match training.report_every {
+            Some(every) => step.iteration % every == 0,
+            None => step.ends_epoch || is_last,
+        };
+        let validates = match training.validate_every {
+            Some(every) => step.iteration % every == 0,
+            None => is_main,
+        };
+        let mut report = None;
+        let mut stop = is_last.then_some(Stop::Finished);
+        if is_main || validates {
+            let validation = self.validation.as_ref().filter(|_| validates).map(|v| self.trainer.evaluate(v));
+            let by_epoch = training.report_every.is_none() && step.ends_epoch;
+            let (loss, accuracy) =
+                if by_epoch { self.epoch.means(&step) } else { (step.loss, step.accuracy) };
+            let lr = self.trainer.rate(step.iteration);
+            let Step { iteration, epoch, .. } = step;
+            report = Some(Report { iteration, epoch: epoch + 1, lr, loss, accuracy, validation, is_main });
+            if let (Some(patience), Some(validation)) = (training.patience, validation) {
+                stop = self.early_stop(patience, validation.loss, iteration, stop);
+            }
+        }
+        if step.ends_epoch {
+            self.epoch = EpochSums::default();
+        }
+        Ok(Progress { step, report, stop })
+    }
+
+    /// Keeps the best parameters; restores them when training ends.
+    fn early_stop(&mut self, patience: u64, loss: f64, iteration: u64, stop: Option<Stop>) -> Option<Stop> {
+        let best = match &mut self.best {
+            Some(best) if loss >= best.loss => {
+                best.since += 1;
+                best
+            }
+            best => {
+                let parameters = self.trainer.network().parameters.clone();
+                best.insert(Best { loss, iteration, parameters, since: 0 })
+            }
+        };
+        if best.since >= patience || stop.is_some() {
+            self.trainer.network_mut().parameters.copy_from_slice(&best.parameters);
+            return Some(if best.since >= patience {
+                Stop::Patience { best: best.iteration }
+            } else {
+                Stop::Finished
+            });
+        }
+        stop
+    }
+}
+
+impl EpochSums {
+    fn add(&mut self, step: &Step) {
+        self.loss += step.loss * step.n_samples as f64;
+        self.correct += step.accuracy.unwrap_or(0.0) * step.n_samples as f64;
+        self.rows += step.n_samples;
+    }
+
+    fn means(&self, step: &Step) -> (f64, Option<f64>) {
+        let rows = self.rows as f64;
+        (self.loss / rows, step.accuracy.map(|_| self.correct / rows))
+    }
+}
