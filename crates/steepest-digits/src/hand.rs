@@ -9,7 +9,7 @@ use crate::strokes::Variant;
 use crate::warp::{Bend, Lean, Stretch};
 
 /// How far a control point misses its place, and how much shakier one digit is than another.
-const TREMBLE: f32 = 0.035;
+const TREMBLE: f32 = 0.048;
 const TREMBLE_SPREAD: f32 = 0.4;
 /// Uneven proportions within the box.
 const STRETCH: f32 = 0.22;
@@ -19,10 +19,13 @@ const QUICK_BEND: (f32, f32) = (0.04, 5.0);
 /// How far a whole stroke is set down beside its place.
 const MISPLACED: f32 = 0.02;
 /// How much too early or too late the pen is set down and lifted.
-const OVERSHOOT: f32 = 0.06;
-/// How differently hands slant and turn a digit; to the right, mostly.
-const SLANT_SPREAD: f32 = 0.23;
-const ROTATION: f32 = 0.13; // radians
+const OVERSHOOT: f32 = 0.08;
+/// How far hands go to either side of the usual width, as a logarithm: from two thirds of it to half as much again.
+const WIDTH_SPREAD: f32 = 0.45;
+const WIDTH_SPREAD_OF_1: f32 = 0.54;
+/// How differently they slant a digit, and how they turn the paper.
+const SLANT_SPREAD: f32 = 0.25;
+const ROTATION: f32 = 0.16; // radians
 
 /// Writes a digit: its strokes, in no particular place or size.
 pub fn write(digit: u8, dice: &mut Dice) -> Vec<Stroke> {
@@ -69,19 +72,20 @@ fn overshoot(controls: &mut [Point], dice: &mut Dice) {
 
 /// How wide the digit is, and how it leans.
 fn lean(digit: u8, dice: &mut Dice) -> Lean {
-    // Width over height as a logarithm, how far hands go to either side of it, and the mean slant.
-    let (width, spread, slant) = match digit {
-        0 => (-0.10, 0.40, 0.20),
-        1 => (-0.97, 0.54, 0.25), // slim, and nothing but its slant tells two of them apart
-        2 => (-0.10, 0.45, 0.10),
-        3 => (-0.25, 0.40, 0.05),
-        4 => (-0.22, 0.40, 0.24),
-        5 => (-0.15, 0.40, 0.03),
-        6 => (-0.32, 0.40, 0.12),
-        7 => (-0.26, 0.42, 0.09),
-        8 => (-0.22, 0.40, 0.09),
-        _ => (-0.31, 0.42, 0.07),
+    // The usual width over height, as a logarithm, and the usual slant.
+    let (width, slant) = match digit {
+        0 => (-0.10, 0.20),
+        1 => (-0.97, 0.25),
+        2 => (-0.10, 0.10),
+        3 => (-0.25, 0.05),
+        4 => (-0.22, 0.24),
+        5 => (-0.15, 0.03),
+        6 => (-0.32, 0.12),
+        7 => (-0.26, 0.09),
+        8 => (-0.22, 0.09),
+        _ => (-0.31, 0.07),
     };
+    let spread = if digit == 1 { WIDTH_SPREAD_OF_1 } else { WIDTH_SPREAD };
     let width = libm::expf(width + dice.uniform(-spread, spread));
     let slant = slant + dice.normal(SLANT_SPREAD);
     Lean::new(width, slant, dice.normal(ROTATION))

@@ -9,9 +9,6 @@ pub type Stroke = Vec<Point>;
 /// Straight lines from one control point to the next: enough to look round at 28 pixels.
 const STEPS: usize = 6;
 
-/// The thickness of a usual line, in pixels.
-const THICKNESS: f32 = 2.35;
-
 /// A smooth line through all control points: a Catmull-Rom spline. Through two of them it is straight.
 pub fn curve(controls: &[Point]) -> Stroke {
     let (Some(&first), Some(&last)) = (controls.first(), controls.last()) else { return Stroke::new() };
@@ -39,11 +36,12 @@ pub fn curve(controls: &[Point]) -> Stroke {
 /// Picks a pen: the thickness of its line, in pixels.
 pub fn pick(digit: u8, dice: &mut Dice) -> f32 {
     let (usual, spread, thickest) = match digit {
-        0 => (1.1 * THICKNESS, 0.28, 5.0),
-        1 => (THICKNESS, 0.36, 6.0), // scaling a short stroke up to the frame thickens it
-        _ => (THICKNESS, 0.28, 4.4),
+        0 => (2.6, 0.28, 5.0),
+        1 => (2.4, 0.36, 6.0), // scaling a short stroke up to its frame thickens it
+        4 | 9 => (2.15, 0.28, 4.4),
+        _ => (2.3, 0.28, 4.4),
     };
-    (usual * dice.factor(spread)).clamp(0.9, thickest)
+    (usual * dice.factor(spread)).clamp(1.2, thickest)
 }
 
 #[cfg(test)]

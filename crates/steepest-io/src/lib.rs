@@ -1,5 +1,6 @@
 //! What touches files: data sets in, run folders and models out.
 
+pub mod builtin;
 mod classes;
 mod csv;
 mod csv_cells;
@@ -10,10 +11,13 @@ mod file;
 mod fingerprint;
 mod idx;
 mod load;
+mod model_file;
 mod npy;
 mod npy_header;
 mod npz;
+mod npz_write;
 mod rows;
+mod run_folder;
 mod spec;
 
 pub use csv::{CsvOptions, read_csv};
@@ -22,7 +26,12 @@ pub use error::{CellProblem, DataError};
 pub use fingerprint::fingerprint;
 pub use idx::{read_idx_images, read_idx_part};
 pub use load::{LoadOptions, Loaded, load, load_part};
+pub use model_file::{
+    ModelError, Stored, load_model, load_weights, model_bytes, save_model, write_atomically,
+};
 pub use npy::{read_npy, read_npy_rows};
 pub use npz::Npz;
+pub use npz_write::write_npz;
 pub use rows::RowRange;
+pub use run_folder::{Metrics, RunFolder};
 pub use spec::{DataSpec, Part};

@@ -44,6 +44,12 @@ impl RowRange {
         Ok(range)
     }
 
+    /// The rows meant, as far as a data set of `n_samples` rows has them.
+    pub fn clamp(&self, n_samples: usize) -> Range<usize> {
+        let end = self.end.unwrap_or(n_samples).min(n_samples);
+        self.start.min(end)..end
+    }
+
     /// The rows meant, of `dataset`, copied.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ fn tables_without_header() {
     let labelled = read(line(Some(7), 0) + &line(Some(2), 9)).unwrap();
     assert_eq!((labelled.n_features(), labelled.image()), (256, Some((16, 16))));
     assert_eq!(classes(&labelled).0, [7, 2]);
-    let unlabelled = read(line(None, 0) + &line(None, 9)).unwrap();
+    let unlabelled = read(line(None, 1) + &line(None, 9)).unwrap();
     assert_eq!((unlabelled.n_samples(), unlabelled.image(), unlabelled.targets()), (2, Some((16, 16)), None));
     // Too small to be an image: nothing is guessed.
     let small = read("1,2,3,4,5\n6,7,8,9,10\n").unwrap();

@@ -46,7 +46,7 @@ macro_rules! assert_error {
     ($result:expr, $kind:pat $(, $says:expr)*) => {{
         let error = $crate::common::error($result);
         let message = error.to_string();
-        assert!(matches!(error, $kind), "{error:?}");
+        assert!(matches!(error, $kind), "{message} ({error:?})");
         $(assert!(message.contains($says), "{message}");)*
     }};
 }
@@ -137,7 +137,7 @@ pub fn refuses_every_prefix(folder: &TempDir, name: &str, contents: &[u8]) {
 /// No single changed byte makes the readers panic or hang.
 pub fn survives_every_flip(folder: &TempDir, name: &str, contents: &[u8]) {
     for at in 0..contents.len() {
-        for value in [0x00, 0xff, contents[at] ^ 0x01, contents[at] ^ 0x80] {
+        for value in [contents[at] ^ 0x01, contents[at] ^ 0xff] {
             let mut changed = contents.to_vec();
             changed[at] = value;
             let _ = load_path(&write(folder, name, &changed));

@@ -1,0 +1,252 @@
+//! The command line as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Train dense neural networks from scratch, and use them anywhere.
+#[derive(Parser)]
+#[command(name = "steepest", version, propagate_version = true, after_help = "Start with: steepest train")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Train a network by a recipe
+    #[command(after_help = "Examples:
+  steepest train                                          learn to read generated digits
+  steepest train idx-sigmoid --data data/mnist            a notebook, on its own files
+  steepest train idx-sigmoid --data data/mnist --textbook the same without its mistakes
+  steepest train --data train.csv --hidden 128,64 --epochs 20
+  steepest train my.toml --set training.l2=0.0001")]
+    Train(TrainArgs),
+    /// Run a recipe as written, as the textbook has it, and with each quirk alone
+    #[command(after_help = "Example:
+  steepest compare idx-sigmoid --data data/mnist --seeds 3")]
+    Compare(CompareArgs),
+    /// Write every quantity of one training step to an NPZ file
+    #[command(after_help = "Example:
+  steepest trace keras-npz-relu --step 0 --out step.npz")]
+    Trace(TraceArgs),
+    /// Measure a model on data with labels
+    #[command(after_help = "Example:
+  steepest evaluate runs/digits-1/model.safetensors --data mnist/test")]
+    Evaluate(EvaluateArgs),
+    /// Predict rows of CSV, NPZ or IDX files
+    #[command(after_help = "Examples:
+  steepest predict model.safetensors test.csv --kaggle > submission.csv
+  steepest predict model.safetensors digits/test --rows ..5 --json")]
+    Predict(PredictArgs),
+    /// Show what a model file holds
+    Inspect(InspectArgs),
+    /// List the built-in recipes, or print one
+    Recipes(RecipesArgs),
+    /// Look at data sets
+    Data(DataArgs),
+    /// Print shell completions
+    #[command(after_help = "Example:
+  steepest completions bash > ~/.local/share/bash-completion/completions/steepest")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which recipe, on which data, with which changes.
+#[derive(Args, Default)]
+pub struct RecipeArgs {
+    /// A built-in recipe's name (see `steepest recipes`) or a .toml file
+    #[arg(default_value = "digits")]
+    pub recipe: String,
+    /// Data set to learn from: a path or a known name, such as mnist, mnist.npz/train, train.csv, digits:7
+    #[arg(long, value_name = "DATA")]
+    pub data: Option<String>,
+    /// Data set to test on at the end
+    #[arg(long, value_name = "DATA")]
+    pub test_data: Option<String>,
+    /// Data set to validate on, instead of held-out rows
+    #[arg(long, value_name = "DATA")]
+    pub val_data: Option<String>,
+    /// Rows to use, such as ..10000 or 1000..42000
+    #[arg(long, value_name = "RANGE")]
+    pub rows: Option<String>,
+    /// Units of the hidden layers, such as 128,64 (none: no hidden layer)
+    #[arg(long, value_name = "UNITS")]
+    pub hidden: Option<String>,
+    /// identity, relu, leaky-relu, sigmoid, tanh or gelu
+    #[arg(long)]
+    pub activation: Option<String>,
+    /// sgd, momentum, nesterov, adam or adamw
+    #[arg(long)]
+    pub optimizer: Option<String>,
+    /// Learning rate
+    #[arg(long, value_name = "RATE")]
+    pub lr: Option<String>,
+    /// Rows of a step, or full
+    #[arg(long, value_name = "ROWS")]
+    pub batch_size: Option<String>,
+    /// Passes over the data
+    #[arg(long, conflicts_with = "iterations")]
+    pub epochs: Option<u64>,
+    /// Steps
+    #[arg(long)]
+    pub iterations: Option<u64>,
+    /// Rows held out for validation: a number, or a part such as 0.1
+    #[arg(long, value_name = "ROWS")]
+    pub val_split: Option<String>,
+    /// Stop after so many validations without improvement, and restore the best weights
+    #[arg(long, value_name = "N")]
+    pub patience: Option<u64>,
+    /// Where all random numbers come from
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// f32 or f64
+    #[arg(long)]
+    pub precision: Option<String>,
+    /// Leave out the recipe's quirks
+    #[arg(long)]
+    pub textbook: bool,
+    /// Set any key of the recipe, such as training.l2=0.0001
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Threads; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// Start from the weights of a safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub init_from: Option<PathBuf>,
+    /// Take the mini-batches from a .npy file: row numbers, one line a step
+    #[arg(long, value_name = "FILE")]
+    pub batches: Option<PathBuf>,
+    /// Folder of the run [default: runs/RECIPE-N]
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print one JSON object on stdout, and everything else on stderr
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// Runs of each variant, with seeds from --seed on
+    #[arg(long, default_value_t = 1)]
+    pub seeds: u64,
+    /// Print the table as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct TraceArgs {
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// Start from the weights of a safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub init_from: Option<PathBuf>,
+    /// Take the mini-batches from a .npy file: row numbers, one line a step
+    #[arg(long, value_name = "FILE")]
+    pub batches: Option<PathBuf>,
+    /// Which step, from 0
+    #[arg(long, default_value_t = 0)]
+    pub step: u64,
+    /// File to write
+    #[arg(long, default_value = "step.npz", value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct EvaluateArgs {
+    /// Model file, or the run folder it is in
+    pub model: PathBuf,
+    /// Data set with labels; of one with parts the test part
+    #[arg(long, value_name = "DATA")]
+    pub data: String,
+    /// Rows to use, such as ..10000 or 1000..42000
+    #[arg(long, value_name = "RANGE")]
+    pub rows: Option<String>,
+    /// Threads; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("format").multiple(false))]
+pub struct PredictArgs {
+    /// Model file, or the run folder it is in
+    pub model: PathBuf,
+    /// Files or data sets to predict; labels in them are ignored
+    #[arg(required = true, value_name = "FILES")]
+    pub files: Vec<String>,
+    /// Rows to use, such as ..10000 or 1000..42000
+    #[arg(long, value_name = "RANGE")]
+    pub rows: Option<String>,
+    /// Threads; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// For a model whose predictions depend on the other rows: take all rows as one batch
+    #[arg(long)]
+    pub as_one_batch: bool,
+    /// Print one JSON object
+    #[arg(long, group = "format")]
+    pub json: bool,
+    /// Print CSV: row, prediction, probabilities
+    #[arg(long, group = "format")]
+    pub csv: bool,
+    /// Print Kaggle's ImageId,Label
+    #[arg(long, group = "format")]
+    pub kaggle: bool,
+}
+
+#[derive(Args)]
+pub struct InspectArgs {
+    /// Model file, or the run folder it is in
+    pub model: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct RecipesArgs {
+    /// Recipe to print
+    pub name: Option<String>,
+}
+
+#[derive(Args)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+#[derive(Subcommand)]
+pub enum DataCommand {
+    /// Show a data set's shape, classes and value range
+    #[command(after_help = "Example:
+  steepest data info digits/train")]
+    Info {
+        /// A path or a known name, such as mnist, mnist.npz/train, train.csv, digits:7
+        data: String,
+        /// Rows to use, such as ..10000 or 1000..42000
+        #[arg(long, value_name = "RANGE")]
+        rows: Option<String>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}

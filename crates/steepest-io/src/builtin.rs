@@ -1,0 +1,22 @@
+//! The recipes that come with the program.
+
+/// Name and text of each recipe in `recipes/`.
+pub const RECIPES: [(&str, &str); 6] = [
+    ("digits", include_str!("../../../recipes/digits.toml")),
+    ("digits-transfer", include_str!("../../../recipes/digits-transfer.toml")),
+    ("kaggle-csv-relu", include_str!("../../../recipes/kaggle-csv-relu.toml")),
+    ("keras-npz-relu", include_str!("../../../recipes/keras-npz-relu.toml")),
+    ("mnist-csv-relu", include_str!("../../../recipes/mnist-csv-relu.toml")),
+    ("idx-sigmoid", include_str!("../../../recipes/idx-sigmoid.toml")),
+];
+
+/// The text of a built-in recipe.
+pub fn recipe(name: &str) -> Option<&'static str> {
+    RECIPES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// The comment that a recipe opens with, without its `#`.
+pub fn opening(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix('#'));
+    lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
