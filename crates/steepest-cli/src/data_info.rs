@@ -1,0 +1,1 @@
+pub fn run(_: &crate::args::DataArgs) -> anyhow::Result<()> { anyhow::bail!("tbd") }

@@ -1,0 +1,1 @@
+pub fn run(_: &crate::args::EvaluateArgs) -> anyhow::Result<()> { anyhow::bail!("tbd") }

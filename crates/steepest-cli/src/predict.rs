@@ -1,0 +1,1 @@
+pub fn run(_: &crate::args::PredictArgs) -> anyhow::Result<()> { anyhow::bail!("tbd") }

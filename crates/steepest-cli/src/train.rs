@@ -1,0 +1,219 @@
+//! `steepest train`
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::json;
+use steepest::{
+    Error, Evaluation, Inputs, InstructionSet, Network, Plan, Precision, Progress, Session, Start, Stop, instruction_set,
+};
+use steepest_io::{Metrics, RunFolder, Stored, fingerprint, load_weights, read_npy_rows, save_model};
+
+use crate::args::TrainArgs;
+use crate::experiment::{Experiment, threads};
+use crate::progress::{Console, thousands};
+
+/// What a finished run reached.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// Of the training loop alone, validation included.
+    pub seconds: f64,
+    pub epochs: u64,
+    pub iterations: u64,
+    pub threads: usize,
+    /// Of the final network on the training rows; where those are drawn anew each time, of the last report.
+    pub train_accuracy: Option<f64>,
+    pub validation_accuracy: Option<f64>,
+    pub test_accuracy: Option<f64>,
+    /// Training loss, as `train_accuracy`.
+    pub loss: Option<f64>,
+    /// Validation rows that also occur in training.
+    pub leaked_rows: usize,
+    /// Accuracy on rows that do not occur in training, where some of the validation rows do.
+    pub clean_accuracy: Option<f64>,
+    pub history: Vec<Metrics>,
+}
+
+pub fn run(args: &TrainArgs) -> Result<()> {
+    let threads = threads(args.recipe.threads)?;
+    let experiment = Experiment::new(&args.recipe)?;
+    let plan = experiment.plan(&experiment.recipe)?;
+    match plan.recipe.precision {
+        Precision::F32 => train::<f32>(args, &experiment, plan, threads),
+        Precision::F64 => train::<f64>(args, &experiment, plan, threads),
+    }
+}
+
+fn train<T: Stored>(args: &TrainArgs, experiment: &Experiment, plan: Plan, threads: usize) -> Result<()> {
+    let start = start::<T>(&plan, args.init_from.as_deref(), args.batches.as_deref())?;
+    let mut console = Console::new(&plan, args.quiet, args.json);
+    let name = plan.recipe.name.clone();
+    console.line(&headline(&plan, experiment));
+    let validation = experiment.validation.clone();
+    let mut session = Session::new(plan, experiment.data.clone(), validation, start, threads)?;
+    let place = || args.out.as_ref().map_or("the folder runs".into(), |out| out.display().to_string());
+    let mut folder = RunFolder::create(args.out.as_deref(), &name).with_context(place)?;
+    folder.write("plan.toml", &session.plan().recipe.to_toml()).with_context(place)?;
+
+    let mut logged = Ok(());
+    let result = execute(experiment, &mut session, |progress| {
+        console.show(progress);
+        if let (Some(report), Ok(())) = (&progress.report, &logged) {
+            logged = folder.log(&Metrics::from(report));
+        }
+    });
+    console.finish();
+    logged.with_context(place)?;
+    let model_path = folder.file("model.safetensors");
+    let model_sha256 = save_model(&session.model(), &model_path)?;
+    let (outcome, stop) = result.inspect_err(|_| {
+        console.line(&format!("The last good model is in {}", model_path.display()));
+    })?;
+
+    let summary = summary(experiment, session.plan(), &outcome, &model_sha256);
+    folder.write("summary.json", &format!("{summary:#}\n")).with_context(place)?;
+    for line in closing_lines(&outcome, stop, &model_path, &model_sha256, session.plan()) {
+        console.line(&line);
+    }
+    if args.json {
+        let mut object = serde_json::to_value(&outcome)?;
+        object["run"] = json!(folder.path());
+        object["model"] = json!(model_path);
+        object["model_sha256"] = json!(model_sha256);
+        writeln!(std::io::stdout(), "{object}")?;
+    }
+    Ok(())
+}
+
+/// Weights and batches given from outside.
+pub fn start<T: Stored>(plan: &Plan, weights: Option<&Path>, batches: Option<&Path>) -> Result<Start<T>> {
+    let network: Option<Network<T>> = weights.map(|path| load_weights(path, &plan.recipe)).transpose()?;
+    let batches = batches.map(read_npy_rows).transpose()?;
+    Ok(Start { network, batches })
+}
+
+/// Runs a session to its end.
+///
+/// # Errors
+/// [`Error::Diverged`].
+pub fn execute<T: Stored>(
+    experiment: &Experiment,
+    session: &mut Session<T>,
+    mut observe: impl FnMut(&Progress),
+) -> Result<(Outcome, Stop), Error> {
+    let leak = experiment.leak(session.plan());
+    let mut history = Vec::new();
+    let started = Instant::now();
+    let stop = loop {
+        let progress = session.advance()?;
+        observe(&progress);
+        history.extend(progress.report.as_ref().map(Metrics::from));
+        if let Some(stop) = progress.stop {
+            break stop;
+        }
+    };
+    let seconds = started.elapsed().as_secs_f64();
+
+    let data = session.trainer().data().clone();
+    let is_stored = !matches!(data.inputs(), Inputs::Drawn { .. });
+    let train = match history.last() {
+        Some(last) if !is_stored => Evaluation { loss: last.loss, accuracy: last.accuracy },
+        _ => session.evaluate(&data),
+    };
+    let validation = session.validation().cloned().map(|data| session.evaluate(&data));
+    let test = experiment.test.as_ref().map(|data| session.evaluate(data));
+    let clean = leak.as_ref().filter(|leak| leak.clean.n_samples() > 0).map(|leak| session.evaluate(&leak.clean));
+    let outcome = Outcome {
+        seconds,
+        epochs: session.trainer().epochs(),
+        iterations: session.trainer().steps(),
+        threads: session.trainer().threads(),
+        train_accuracy: train.accuracy,
+        validation_accuracy: validation.and_then(|v| v.accuracy),
+        test_accuracy: test.and_then(|t| t.accuracy),
+        loss: train.loss.is_finite().then_some(train.loss),
+        leaked_rows: leak.map_or(0, |leak| leak.leaked),
+        clean_accuracy: clean.and_then(|c| c.accuracy),
+        history,
+    };
+    Ok((outcome, stop))
+}
+
+fn headline(plan: &Plan, experiment: &Experiment) -> String {
+    let sizes: Vec<String> = plan.network.sizes.iter().map(ToString::to_string).collect();
+    let (n_train, n_validation) = (plan.split.train.len(), plan.split.validation.len());
+    let n_validation = experiment.validation.as_ref().map_or(n_validation, |v| v.n_samples());
+    let n_test = experiment.test.as_ref().map_or(0, |t| t.n_samples());
+    format!(
+        "{}: {} ({} parameters) on {}, {} rows to learn from, {} to validate, {} to test",
+        plan.recipe.name,
+        sizes.join("-"),
+        thousands(plan.network.n_parameters() as u64),
+        plan.recipe.data.train,
+        thousands(n_train as u64),
+        thousands(n_validation as u64),
+        thousands(n_test as u64),
+    )
+}
+
+fn closing_lines(outcome: &Outcome, stop: Stop, model: &Path, sha256: &str, plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Stop::Patience { best } = stop {
+        lines.push(format!("Stopped early: the validation loss was best after iteration {best}, whose weights are kept"));
+    }
+    let mut figures = vec![format!("{} iterations in {:.2} s", thousands(outcome.iterations), outcome.seconds)];
+    for (name, value) in [
+        ("train", outcome.train_accuracy),
+        ("validation", outcome.validation_accuracy),
+        ("test", outcome.test_accuracy),
+    ] {
+        figures.extend(value.map(|value| format!("{name} accuracy {value:.4}")));
+    }
+    if outcome.train_accuracy.is_none() {
+        figures.extend(outcome.loss.map(|loss| format!("training loss {loss:.6}")));
+    }
+    lines.push(figures.join(", "));
+    if outcome.leaked_rows > 0 {
+        let clean = outcome.clean_accuracy.map_or(String::new(), |accuracy| {
+            format!("; on rows that do not, the accuracy is {accuracy:.4}")
+        });
+        let rows = thousands(outcome.leaked_rows as u64);
+        lines.push(format!("warning: {rows} validation rows also occur among the training rows{clean}"));
+    }
+    lines.push(format!("Model: {} (SHA-256 {sha256})", model.display()));
+    let data = plan.recipe.data.test.clone().unwrap_or_else(|| plan.recipe.data.train.clone());
+    lines.push("Next:".into());
+    lines.push(format!("  steepest evaluate {} --data {data}", model.display()));
+    lines.push(format!("  steepest predict {} {data} --rows ..10", model.display()));
+    lines.push("  steepest recipes              the four notebooks, and what each of them shows".into());
+    lines
+}
+
+/// What it takes to know where a model came from.
+fn summary(experiment: &Experiment, plan: &Plan, outcome: &Outcome, model_sha256: &str) -> serde_json::Value {
+    let data = |data: Option<&steepest::Dataset>| data.map(fingerprint);
+    let sets: Vec<&str> = InstructionSet::available().into_iter().map(InstructionSet::name).collect();
+    let mut results = json!(outcome);
+    if let Some(results) = results.as_object_mut() {
+        results.remove("history");
+    }
+    json!({
+        "recipe": plan.recipe.name,
+        "seed": plan.recipe.seed,
+        "precision": plan.recipe.precision,
+        "version": env!("CARGO_PKG_VERSION"),
+        "platform": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+        "instruction_set": instruction_set().name(),
+        "instruction_sets": sets,
+        "data_sha256": {
+            "train": data(Some(&experiment.data)),
+            "validation": data(experiment.validation.as_ref()),
+            "test": data(experiment.test.as_ref()),
+        },
+        "model_sha256": model_sha256,
+        "results": results,
+    })
+}
