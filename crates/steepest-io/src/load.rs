@@ -102,10 +102,12 @@ fn load_source(
         }
         (Source::File(path), Some(Format::Zip)) => {
             let mut npz = Npz::open(path)?;
-            if npz.has_parts() {
-                return parts(wanted, options.rows, |part, rows| cut(npz.read_part(part)?, rows));
+            match npz.parts()[..] {
+                [] => whole(path, npz.read_whole()?),
+                // One part alone is the whole, by its own name or none.
+                [only] if named.is_none() => Ok(Loaded::One(cut(npz.read_part(only)?, options.rows)?)),
+                _ => parts(wanted, options.rows, |part, rows| cut(npz.read_part(part)?, rows)),
             }
-            whole(path, npz.read_whole()?)
         }
         (Source::File(path), Some(Format::Idx | Format::Gzip)) => whole(path, read_idx_images(path)?),
         (Source::File(path), Some(Format::Npy)) => whole(path, read_npy(path)?),

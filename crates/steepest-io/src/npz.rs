@@ -17,7 +17,8 @@ use crate::spec::Part;
 ///
 /// Either `x_train`, `y_train`, `x_test`, `y_test`, or `X` and `y`; small or capital letters, stored or compressed.
 /// `x` is `(n, n_features)` or `(n, height, width)`; `y` is `(n,)` whole numbers, which are classes, or numbers
-/// `(n,)` or `(n, n_outputs)`. `X` alone is read as inputs without targets.
+/// `(n,)` or `(n, n_outputs)`. A part or `X` without its `y` is read as
+/// inputs without targets.
 pub struct Npz<'a> {
     path: &'a Path,
     archive: ZipArchive<BufReader<File>>,
@@ -42,9 +43,9 @@ impl<'a> Npz<'a> {
         Ok(Self { path, archive, names })
     }
 
-    /// Whether there is a training and a test part.
-    pub fn has_parts(&self) -> bool {
-        self.find("x_train").is_some()
+    /// The parts that are there: none in a file of `X` and `y`.
+    pub fn parts(&self) -> Vec<Part> {
+        [Part::Train, Part::Test].into_iter().filter(|part| self.find(&x_of(*part)).is_some()).collect()
     }
 
     /// Reads a part. Its classes are those of both parts, so that the parts agree.
@@ -52,12 +53,8 @@ impl<'a> Npz<'a> {
     /// # Errors
     /// When an array is missing, damaged, of a wrong shape or type, or has another number of rows than its partner.
     pub fn read_part(&mut self, part: Part) -> Result<Dataset, DataError> {
-        let other = format!("y_{}", part.other().name());
-        let others = match self.find(&other) {
-            Some(index) => self.read_array(index)?,
-            None => return Err(self.missing(&other)),
-        };
-        self.read_pair(&format!("x_{}", part.name()), &format!("y_{}", part.name()), Some(others))
+        let others = self.find(&y_of(part.other())).map(|index| self.read_array(index)).transpose()?;
+        self.read_pair(&x_of(part), &y_of(part), others)
     }
 
     /// Reads the arrays `X` and `y` of a file without parts.
@@ -71,9 +68,6 @@ impl<'a> Npz<'a> {
     fn read_pair(&mut self, x: &str, y: &str, others: Option<Array>) -> Result<Dataset, DataError> {
         let x_index = self.find(x).ok_or_else(|| self.missing(x))?;
         let y_index = self.find(y);
-        if y_index.is_none() && y != "y" {
-            return Err(self.missing(y));
-        }
         let targets = match y_index {
             Some(index) => Some((self.read_array(index)?, self.place(index))),
             None => None,
@@ -116,6 +110,14 @@ impl<'a> Npz<'a> {
             .map_err(|error| DataError::Zip { path: self.path.into(), reason: error.to_string() })?;
         read_npy_array(&mut member, &place)
     }
+}
+
+fn x_of(part: Part) -> String {
+    format!("x_{}", part.name())
+}
+
+fn y_of(part: Part) -> String {
+    format!("y_{}", part.name())
 }
 
 /// Whole numbers `(n,)` are classes, shared with `others`; all else is values.
