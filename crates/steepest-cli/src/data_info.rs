@@ -1,1 +1,226 @@
-pub fn run(_: &crate::args::DataArgs) -> anyhow::Result<()> { anyhow::bail!("tbd") }
+//! `steepest data info`
+
+use std::io::Write;
+
+use anyhow::Result;
+use serde::Serialize;
+use steepest::{Dataset, Inputs, Targets};
+use steepest_io::{DataSpec, LoadOptions, Loaded, RowRange, load};
+
+use crate::UsageError;
+use crate::args::{DataArgs, DataCommand};
+use crate::pictures::{PER_LINE, Picture, side_by_side};
+use crate::progress::thousands;
+use crate::report::{bytes, shorten};
+
+/// Of inputs that are drawn, this many rows stand for all.
+const DRAWN_SAMPLES: usize = 100;
+const MOST_CLASSES_SHOWN: usize = 30;
+const MOST_PICTURES: usize = 2 * PER_LINE;
+const BAR_WIDTH: usize = 40;
+
+/// A data set in figures: what `--json` prints.
+///
+/// For a data set in two parts it prints the figures of the training part, and beside them `parts`: an object with
+/// `train` and `test`, each with its own figures.
+#[derive(Serialize)]
+struct Info<'a> {
+    n_samples: usize,
+    n_features: usize,
+    /// Height and width.
+    image: Option<(usize, usize)>,
+    /// `bytes`, `f32`, `f64` or `drawn`.
+    storage: &'static str,
+    /// Of the inputs.
+    memory_bytes: usize,
+    /// Smallest and largest input; where rows are drawn, of the first hundred.
+    min: f64,
+    max: f64,
+    /// Class names, in their order; null for other targets than classes.
+    classes: Option<&'a [String]>,
+    /// Rows of each class.
+    counts: Option<Vec<usize>>,
+    /// Numbers to be predicted for each row.
+    values: Option<Values>,
+}
+
+#[derive(Serialize)]
+struct Both<'a> {
+    #[serde(flatten)]
+    first: &'a Info<'a>,
+    parts: Parts<'a>,
+}
+
+#[derive(Serialize)]
+struct Parts<'a> {
+    train: &'a Info<'a>,
+    test: &'a Info<'a>,
+}
+
+/// Targets that are numbers.
+#[derive(Clone, Copy, Serialize)]
+struct Values {
+    n_outputs: usize,
+    min: f64,
+    max: f64,
+    mean: f64,
+}
+
+pub fn run(args: &DataArgs) -> Result<()> {
+    let DataCommand::Info { data, rows, json } = &args.command;
+    let spec = DataSpec::parse(data).map_err(|e| UsageError(e.to_string()))?;
+    let rows = rows.as_deref().map(RowRange::parse).transpose().map_err(|e| UsageError(e.to_string()))?;
+    let loaded = load(&spec, &LoadOptions { rows, ..LoadOptions::default() })?;
+    let mut out = std::io::stdout().lock();
+    match (&loaded, json) {
+        (Loaded::One(data), true) => writeln!(out, "{}", serde_json::to_string(&info(data))?)?,
+        (Loaded::Parts { train, test }, true) => {
+            let (train, test) = (info(train), info(test));
+            let both = Both { first: &train, parts: Parts { train: &train, test: &test } };
+            writeln!(out, "{}", serde_json::to_string(&both)?)?;
+        }
+        (Loaded::One(dataset), false) => write!(out, "{}", text(data, dataset))?,
+        (Loaded::Parts { train, test }, false) => {
+            write!(
+                out,
+                "{}\n{}",
+                text(&format!("{spec}/train"), train),
+                text(&format!("{spec}/test"), test)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn info(data: &Dataset) -> Info<'_> {
+    let size = data.n_samples() * data.n_features();
+    let (storage, memory_bytes) = match data.inputs() {
+        Inputs::Bytes(_) => ("bytes", size),
+        Inputs::F32(_) => ("f32", 4 * size),
+        Inputs::F64(_) => ("f64", 8 * size),
+        Inputs::Drawn { rows, .. } => ("drawn", size_of_val(rows.as_slice())),
+    };
+    let (min, max) = input_range(data);
+    let (classes, counts) = match data.targets() {
+        Some(Targets::Classes { labels, names }) => {
+            let mut counts = vec![0; names.len()];
+            labels.iter().for_each(|&label| counts[label as usize] += 1);
+            (Some(names.as_slice()), Some(counts))
+        }
+        _ => (None, None),
+    };
+    let values = match data.targets() {
+        Some(Targets::Values { values, n_outputs }) => {
+            let (min, max) = range(values.iter().copied());
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            Some(Values { n_outputs: *n_outputs, min, max, mean })
+        }
+        _ => None,
+    };
+    let (n_samples, n_features, image) = (data.n_samples(), data.n_features(), data.image());
+    Info { n_samples, n_features, image, storage, memory_bytes, min, max, classes, counts, values }
+}
+
+fn input_range(data: &Dataset) -> (f64, f64) {
+    match data.inputs() {
+        Inputs::Bytes(x) => range(x.iter().copied()),
+        Inputs::F32(x) => range(x.iter().copied()),
+        Inputs::F64(x) => range(x.iter().copied()),
+        Inputs::Drawn { draw, rows } => {
+            let mut row = vec![0; data.n_features()];
+            let each = rows.iter().take(DRAWN_SAMPLES).map(|&number| {
+                draw(0, number, &mut row);
+                range(row.iter().copied())
+            });
+            each.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), (a, b)| (min.min(a), max.max(b)))
+        }
+    }
+}
+
+fn range<T: Into<f64> + PartialOrd + Copy>(mut values: impl Iterator<Item = T>) -> (f64, f64) {
+    let Some(first) = values.next() else { return (0.0, 0.0) };
+    let wider = |(min, max), x| (if x < min { x } else { min }, if x > max { x } else { max });
+    let (min, max) = values.fold((first, first), wider);
+    (min.into(), max.into())
+}
+
+fn text(name: &str, data: &Dataset) -> String {
+    let info = info(data);
+    let mut text = format!("{name}\n\n");
+    let mut line = |name: &str, value: String| text += &format!("  {name:<10}{value}\n");
+    line("rows", thousands(info.n_samples as u64));
+    let image = info.image.map(|(height, width)| format!(", images of {height} x {width}"));
+    line("inputs", format!("{}{}", thousands(info.n_features as u64), image.unwrap_or_default()));
+    let memory = bytes(info.memory_bytes);
+    line(
+        "stored as",
+        match info.storage {
+            "drawn" => format!("row numbers ({memory}); rows are drawn when they are needed"),
+            storage => format!("{storage} ({memory})"),
+        },
+    );
+    let of = if info.storage == "drawn" { " (in the first hundred rows)" } else { "" };
+    // In single precision the shortest digits that mean the same number.
+    let number = |x: f64| if info.storage == "f64" { x.to_string() } else { (x as f32).to_string() };
+    line("range", format!("{} to {}{of}", number(info.min), number(info.max)));
+    line("targets", targets(&info));
+    text += &class_table(&info);
+    text += &samples(data);
+    text
+}
+
+fn targets(info: &Info) -> String {
+    match (info.classes, info.values) {
+        (Some(classes), _) => format!("{} classes", thousands(classes.len() as u64)),
+        (_, Some(Values { n_outputs, min, max, mean })) => {
+            format!(
+                "{n_outputs} {}, {min} to {max}, {mean:.6} on average",
+                if n_outputs == 1 { "number" } else { "numbers" }
+            )
+        }
+        (None, None) => "none".into(),
+    }
+}
+
+fn class_table(info: &Info) -> String {
+    const WIDEST: usize = 24;
+    let (Some(names), Some(counts)) = (info.classes, &info.counts) else { return String::new() };
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).clamp(5, WIDEST);
+    let most = counts.iter().max().copied().unwrap_or(0).max(1);
+    let mut text = format!("\n  {:>width$}{:>10}\n", "class", "rows");
+    for (name, &count) in names.iter().zip(counts).take(MOST_CLASSES_SHOWN) {
+        let bar = bar(count, most);
+        let line = format!("  {:>width$}{:>10}  {bar}", shorten(name, width), thousands(count as u64));
+        text += line.trim_end();
+        text.push('\n');
+    }
+    if names.len() > MOST_CLASSES_SHOWN {
+        text += &format!("  and {} more classes; --json has them all\n", names.len() - MOST_CLASSES_SHOWN);
+    }
+    text
+}
+
+/// A bar in eighths of a character.
+fn bar(count: usize, most: usize) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (count as f64 / most as f64 * (BAR_WIDTH * 8) as f64).round() as usize;
+    "█".repeat(eighths / 8) + PARTS[eighths % 8]
+}
+
+/// Some images: the first one of each class, or else the first ones.
+fn samples(data: &Dataset) -> String {
+    let Some(size) = data.image() else { return String::new() };
+    let pictures: Vec<Picture> = match data.targets() {
+        Some(Targets::Classes { labels, names }) => {
+            let first = |class: u32| labels.iter().position(|&label| label == class);
+            let rows = (0..names.len() as u32).filter_map(first).take(MOST_PICTURES);
+            rows.map(|row| Picture::new(size, data, row, vec![names[labels[row] as usize].clone()])).collect()
+        }
+        _ => {
+            let rows = 0..data.n_samples().min(PER_LINE);
+            rows.map(|row| Picture::new(size, data, row, vec![format!("row {row}")])).collect()
+        }
+    };
+    let indented = |line: &str| format!("  {line}").trim_end().to_string() + "\n";
+    "\n".to_string() + &side_by_side(&pictures).lines().map(indented).collect::<String>()
+}

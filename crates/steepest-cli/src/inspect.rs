@@ -139,7 +139,7 @@ fn inputs(model: &Inspected) -> String {
 fn classes(classes: &[String]) -> String {
     const WIDTH: usize = 64;
     match classes.len() {
-        0 => "none: it predicts numbers".into(),
+        0 => "none".into(),
         n => shorten(&format!("{n}: {}", classes.join(", ")), WIDTH),
     }
 }

@@ -31,7 +31,12 @@ pub fn side_by_side(pictures: &[Picture]) -> String {
     let lines = |pictures: &[Picture]| {
         let height = pictures.iter().map(|p| p.lines.len()).max().unwrap_or(0);
         let captions = pictures.iter().map(|p| p.caption.len()).max().unwrap_or(0);
-        let picture_lines = (0..height).map(|i| line(pictures, |p| p.lines.get(i)));
+        let picture_lines: Vec<String> = (0..height).map(|i| line(pictures, |p| p.lines.get(i))).collect();
+        // What is black in all pictures is only their margin.
+        let is_inked = |line: &String| !line.trim().is_empty();
+        let first = picture_lines.iter().position(is_inked).unwrap_or(height);
+        let end = picture_lines.iter().rposition(is_inked).map_or(first, |last| last + 1);
+        let picture_lines = picture_lines[first..end].iter().cloned();
         let caption_lines = (0..captions).map(|i| line(pictures, |p| p.caption.get(i)));
         picture_lines.chain(caption_lines).collect::<String>()
     };
@@ -109,7 +114,8 @@ mod tests {
 
     #[test]
     fn each_character_is_two_pixels() {
-        let image = [0.0, 9.0, 0.0, 9.0, 4.0, /**/ 0.0, 0.0, 9.0, 9.0, 4.0, /**/ 9.0, 0.0, 0.0, 0.0, 0.0];
+        let image =
+            [0.0, 9.0, 0.0, 9.0, 4.0, /**/ 0.0, 0.0, 9.0, 9.0, 4.0, /**/ 9.0, 0.0, 0.0, 0.0, 0.0];
         assert_eq!(draw(3, 5, &image), [" ▀▄█▒", "▀    "]);
     }
 

@@ -38,8 +38,10 @@ impl<'a> Outcome<'a> {
     pub fn classification_report(&self) -> String {
         let longest = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         let width = longest.max("weighted avg".len());
-        let mut text =
-            format!("{:>width$}  {:>9} {:>9} {:>9} {:>9}\n\n", "", "precision", "recall", "f1-score", "support");
+        let mut text = format!(
+            "{:>width$}  {:>9} {:>9} {:>9} {:>9}\n\n",
+            "", "precision", "recall", "f1-score", "support"
+        );
         for (name, score) in self.names.iter().zip(self.matrix.class_scores()) {
             text += &score_line(name, width, &score);
         }
@@ -151,9 +153,10 @@ a very long class name     0.5000    0.6667    0.5714         3
     #[test]
     fn classes_that_do_not_occur_are_left_out_as_scikit_learn_does() {
         let shifted: Vec<(u32, u32)> = pairs().iter().map(|&(t, p)| (2 * t + 1, 2 * p + 1)).collect();
-        let text = Outcome::new(&names(&["a", "0", "b", "1", "c", "2", "d", "3", "e"]), &shifted);
-        assert_eq!(text.classification_report(), NUMBERS);
-        assert_eq!(text.n_classes(), 4);
+        let names = names(&["a", "0", "b", "1", "c", "2", "d", "3", "e"]);
+        let outcome = Outcome::new(&names, &shifted);
+        assert_eq!(outcome.classification_report(), NUMBERS);
+        assert_eq!(outcome.n_classes(), 4);
     }
 
     #[test]

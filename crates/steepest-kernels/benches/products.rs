@@ -1,9 +1,9 @@
-//! `cargo bench -p steepest-kernels`: each product on one thread, in GFLOP/s.
+//! `cargo bench -p steepest-kernels`: each product on one thread, in GFLOP/s of the dense product.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use steepest_kernels::{affine, backpropagate, instruction_set, weight_gradient, widen};
+use steepest_kernels::{Inputs, Zeros, affine, backpropagate, instruction_set, weight_gradient};
 
 fn median_seconds(mut f: impl FnMut()) -> f64 {
     let mut times: Vec<f64> = (0..31)
@@ -18,31 +18,32 @@ fn median_seconds(mut f: impl FnMut()) -> f64 {
 }
 
 fn main() {
-    println!("one thread, {}, f32; medians", instruction_set().name());
-    println!(
-        "{:>5} {:>5} {:>5}  {:>9} {:>9} {:>9}  GFLOP/s; widen µs",
-        "rows", "in", "out", "forward", "weights", "inputs"
-    );
-    for (rows, n_in, n_out) in
-        [(32, 784, 10), (64, 784, 10), (64, 10, 10), (32, 784, 128), (64, 784, 128), (64, 512, 512)]
-    {
-        let bytes = vec![3u8; rows * n_in];
-        let mut x = vec![0.5f32; rows * n_in];
+    println!("one thread, {}, f32; medians, GFLOP/s of the dense product", instruction_set().name());
+    println!("{:>15}  {:^29}  {:^19}", "", "floats", "bytes, 4 of 5 zero");
+    let names = ["forward", "weights", "inputs", "forward", "weights"].map(|name| format!(" {name:>9}"));
+    println!("{:>5}{:>5}{:>5} {}", "rows", "in", "out", names.concat());
+    for (rows, n_in, n_out) in [(64, 784, 10), (64, 10, 10), (32, 784, 128), (64, 784, 128), (64, 512, 512)] {
+        // A disc of ink in the middle of each image.
+        let ink = |i: usize| {
+            let (y, x) = ((i % n_in) as f64 / 28.0 - 14.0, (i % 28) as f64 - 13.5);
+            u8::from(x * x + y * y < 50.0) * 200
+        };
+        let bytes: Vec<u8> = (0..rows * n_in).map(ink).collect();
+        let x = vec![0.5f32; rows * n_in];
         let w = vec![0.25f32; n_out * n_in];
         let delta = vec![0.125f32; rows * n_out];
         let (mut out, mut d_w, mut back) = (delta.clone(), w.clone(), x.clone());
+        let floats = Inputs::plain(&x[..], n_in);
+        let digits = Inputs { x: &bytes[..], n_in, factor: 1.0, zeros: Zeros::Skip };
+        let seconds = [
+            median_seconds(|| affine(black_box(floats), &w, None, black_box(&mut out))),
+            median_seconds(|| weight_gradient(black_box(&delta), floats, true, black_box(&mut d_w))),
+            median_seconds(|| backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
+            median_seconds(|| affine(black_box(digits), &w, None, black_box(&mut out))),
+            median_seconds(|| weight_gradient(black_box(&delta), digits, true, black_box(&mut d_w))),
+        ];
         let gflop = 2.0 * (rows * n_in * n_out) as f64 / 1e9;
-        let wide = median_seconds(|| widen(black_box(&bytes), 1.0 / 255.0, black_box(&mut x)));
-        let forward = median_seconds(|| affine(black_box(&x), &w, None, n_in, black_box(&mut out)));
-        let weights =
-            median_seconds(|| weight_gradient(black_box(&delta), &x, n_in, true, black_box(&mut d_w)));
-        let inputs = median_seconds(|| backpropagate(black_box(&delta), &w, n_in, black_box(&mut back)));
-        println!(
-            "{rows:>5} {n_in:>5} {n_out:>5}  {:>9.1} {:>9.1} {:>9.1}  {:.1}",
-            gflop / forward,
-            gflop / weights,
-            gflop / inputs,
-            wide * 1e6
-        );
+        let rates = seconds.map(|s| format!(" {:>9.1}", gflop / s));
+        println!("{rows:>5}{n_in:>5}{n_out:>5} {}", rates.concat());
     }
 }

@@ -98,20 +98,25 @@ impl<T: Float> Kernel for Sigmoid<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let lanes = T::Register::<S>::LANES;
-        let (zero, one) = (T::Register::<S>::splat(T::ZERO), T::Register::<S>::splat(T::ONE));
-        let sigmoid = |z: T::Register<S>| one.div(one.add(zero.sub(z).exp()));
         for (z, a) in self.z.chunks(lanes).zip(self.a.chunks_mut(lanes)) {
             // SAFETY: both chunks have the same length: `lanes`, or fewer at the end.
             unsafe {
                 if z.len() == lanes {
-                    sigmoid(T::Register::<S>::load(z.as_ptr())).store(a.as_mut_ptr());
+                    sigmoid_of(T::Register::<S>::load(z.as_ptr())).store(a.as_mut_ptr());
                 } else {
-                    sigmoid(T::Register::<S>::load_first(z.as_ptr(), z.len()))
+                    sigmoid_of(T::Register::<S>::load_first(z.as_ptr(), z.len()))
                         .store_first(a.as_mut_ptr(), z.len());
                 }
             }
         }
     }
+}
+
+// Not a closure: one would be compiled without the instruction set's features.
+#[inline(always)]
+fn sigmoid_of<T: Float, R: Registers<T>>(z: R) -> R {
+    let one = R::splat(T::ONE);
+    one.div(one.add(R::splat(T::ZERO).sub(z).exp()))
 }
 
 #[cfg(test)]

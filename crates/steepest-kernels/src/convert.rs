@@ -40,10 +40,3 @@ pub fn narrow<F: Float, T: Float>(x: &[F], factor: f64, out: &mut [T]) {
         *out = T::from_f64(x.to_f64() * factor);
     }
 }
-
-/// `x *= factor`.
-pub fn scale<T: Float>(x: &mut [T], factor: T) {
-    for x in x {
-        *x *= factor;
-    }
-}

@@ -43,6 +43,8 @@ pub trait Float:
     const ONE: Self;
     /// Minus infinity.
     const NEG_INFINITY: Self;
+    /// The smallest normal number.
+    const MIN_POSITIVE: Self;
 
     /// The nearest value of this type.
     fn from_f64(x: f64) -> Self;
@@ -75,6 +77,7 @@ macro_rules! float {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const NEG_INFINITY: Self = $t::NEG_INFINITY;
+            const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $t

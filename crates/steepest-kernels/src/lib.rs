@@ -20,10 +20,10 @@ pub use activations::{
     gelu, gelu_backward, leaky_relu, leaky_relu_backward, relu, relu_backward, sigmoid, sigmoid_backward,
     tanh, tanh_backward,
 };
-pub use convert::{narrow, scale, widen};
+pub use convert::{narrow, widen};
 pub use float::Float;
 pub use pool::Pool;
-pub use products::{affine, backpropagate, column_sums, weight_gradient};
-pub use simd::{InstructionSet, instruction_set};
+pub use products::{Inputs, Zeros, affine, backpropagate, column_sums, weight_gradient};
+pub use simd::{Element, InstructionSet, instruction_set};
 pub use softmax::{SoftmaxShift, softmax_rows};
 pub use updates::{AdamStep, adam, add_assign, all_finite, axpy, momentum};

@@ -13,7 +13,7 @@ use std::{hint, ptr, thread};
 /// How often a worker looks for the next job before it sleeps: some 50 µs.
 const SPINS: u32 = 2_000;
 
-type Task<'a> = &'a (dyn Fn(usize) + Sync);
+type Task<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// A fixed number of threads that run the numbered tasks of one job at a time.
 pub struct Pool {
@@ -53,7 +53,7 @@ impl Pool {
             .map_while(|i| {
                 let shared = shared.clone();
                 // Where the system allows fewer threads, fewer do the same work.
-                thread::Builder::new().name(format!("steepest-{i}")).spawn(move || shared.work()).ok()
+                thread::Builder::new().name(format!("steepest-{i}")).spawn(move || shared.work(i)).ok()
             })
             .collect();
         Self { shared, workers }
@@ -64,13 +64,15 @@ impl Pool {
         self.workers.len() + 1
     }
 
-    /// Runs `task(0)`, …, `task(n - 1)`, each once, in no particular order and on any thread; returns when all are done.
+    /// Runs `task(0, _)`, …, `task(n - 1, _)`, each once, in no particular order; returns when all are done. The second
+    /// argument is the number of the thread that runs it, below [`Pool::threads`]: no two tasks have the same one at
+    /// the same time, so it may choose a buffer.
     ///
     /// # Panics
     /// When a task panics (after the others are done).
-    pub fn run(&mut self, n: usize, task: &(dyn Fn(usize) + Sync)) {
+    pub fn run(&mut self, n: usize, task: &(dyn Fn(usize, usize) + Sync)) {
         if self.workers.is_empty() || n <= 1 {
-            (0..n).for_each(task);
+            (0..n).for_each(|i| task(i, 0));
             return;
         }
         let shared = &*self.shared;
@@ -85,7 +87,7 @@ impl Pool {
             let _guard = shared.asleep.lock().unwrap_or_else(|e| e.into_inner());
             shared.wake.notify_all();
         }
-        while shared.claim_and_run() {}
+        while shared.claim_and_run(0) {}
         let mut spins = 0;
         while shared.unfinished.load(Acquire) > 0 {
             hint::spin_loop();
@@ -116,7 +118,7 @@ impl Drop for Pool {
 
 impl Shared {
     /// Runs one task of the current job, if one is left.
-    fn claim_and_run(&self) -> bool {
+    fn claim_and_run(&self, thread: usize) -> bool {
         let mut ticket = self.ticket.load(Acquire);
         loop {
             if ticket as u32 == 0 {
@@ -131,7 +133,7 @@ impl Shared {
         // SAFETY: a task of this job is claimed and unfinished, so `run` is still there, and with it what `job`
         // points to.
         let task = unsafe { *self.job.load(Relaxed) };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(index))) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(index, thread))) {
             *self.panic.lock().unwrap_or_else(|e| e.into_inner()) = Some(panic);
         }
         self.unfinished.fetch_sub(1, AcqRel);
@@ -139,10 +141,10 @@ impl Shared {
     }
 
     /// A worker's life.
-    fn work(&self) {
+    fn work(&self, thread: usize) {
         let mut spins = 0;
         while !self.stop.load(Relaxed) {
-            if self.claim_and_run() {
+            if self.claim_and_run(thread) {
                 spins = 0;
             } else if spins < SPINS {
                 spins += 1;
@@ -177,7 +179,7 @@ mod tests {
             for n in [0, 1, 2, 7, 100] {
                 for _ in 0..200 {
                     let counts: Vec<AtomicUsize> = (0..n).map(|_| AtomicUsize::new(0)).collect();
-                    pool.run(n, &|i| {
+                    pool.run(n, &|i, _| {
                         counts[i].fetch_add(1, Relaxed);
                     });
                     assert!(counts.iter().all(|c| c.load(Relaxed) == 1));
@@ -192,7 +194,7 @@ mod tests {
         for _ in 0..3 {
             thread::sleep(std::time::Duration::from_millis(20));
             let sum = AtomicUsize::new(0);
-            pool.run(10, &|i| {
+            pool.run(10, &|i, _| {
                 sum.fetch_add(i, Relaxed);
             });
             assert_eq!(sum.into_inner(), 45);
@@ -202,10 +204,10 @@ mod tests {
     #[test]
     fn a_panic_arrives_and_the_pool_goes_on() {
         let mut pool = Pool::new(2);
-        let result = catch_unwind(AssertUnwindSafe(|| pool.run(8, &|i| assert_ne!(i, 3))));
+        let result = catch_unwind(AssertUnwindSafe(|| pool.run(8, &|i, _| assert_ne!(i, 3))));
         assert!(result.is_err());
         let ran = AtomicUsize::new(0);
-        pool.run(8, &|_| {
+        pool.run(8, &|_, _| {
             ran.fetch_add(1, Relaxed);
         });
         assert_eq!(ran.into_inner(), 8);

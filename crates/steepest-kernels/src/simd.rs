@@ -32,6 +32,10 @@ pub trait Registers<T: Float>: Copy {
     /// # Safety
     /// `n` numbers can be read from `p`.
     unsafe fn load_first(p: *const T, n: usize) -> Self;
+    /// Loads bytes, each as a number.
+    /// # Safety
+    /// `LANES` bytes can be read from `p`.
+    unsafe fn load_bytes(p: *const u8) -> Self;
     /// # Safety
     /// `LANES` numbers can be written to `p`.
     unsafe fn store(self, p: *mut T);
@@ -57,7 +61,77 @@ pub trait Registers<T: Float>: Copy {
     fn exp(self) -> Self;
     /// The sum of all lanes, always added in the same order.
     fn sum(self) -> T;
+    /// Whether every lane is zero.
+    fn is_zero(self) -> bool;
 }
+
+/// What inputs may be stored as, where the arithmetic is in `T`: numbers of that type, or bytes.
+pub trait Element<T: Float>: Copy + Sync {
+    /// # Safety
+    /// `R::LANES` elements can be read from `p`.
+    unsafe fn load<R: Registers<T>>(p: *const Self) -> R;
+    /// Loads `n < R::LANES` elements; the other lanes are zero.
+    /// # Safety
+    /// `n` elements can be read from `p`.
+    unsafe fn load_first<R: Registers<T>>(p: *const Self, n: usize) -> R;
+    /// Whether the `R::LANES` elements at each of `pointers` are all zero.
+    /// # Safety
+    /// As many elements can be read from each pointer.
+    unsafe fn all_zero<R: Registers<T>, const N: usize>(pointers: [*const Self; N]) -> bool;
+}
+
+impl<T: Float> Element<T> for T {
+    #[inline(always)]
+    unsafe fn load<R: Registers<T>>(p: *const T) -> R {
+        // SAFETY: passed on to the caller.
+        unsafe { R::load(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_first<R: Registers<T>>(p: *const T, n: usize) -> R {
+        // SAFETY: passed on to the caller.
+        unsafe { R::load_first(p, n) }
+    }
+    #[inline(always)]
+    unsafe fn all_zero<R: Registers<T>, const N: usize>(pointers: [*const T; N]) -> bool {
+        // SAFETY: passed on to the caller.
+        pointers.into_iter().fold(true, |zero, p| zero & unsafe { R::load(p) }.is_zero())
+    }
+}
+
+impl<T: Float> Element<T> for u8 {
+    #[inline(always)]
+    unsafe fn load<R: Registers<T>>(p: *const u8) -> R {
+        // SAFETY: passed on to the caller.
+        unsafe { R::load_bytes(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_first<R: Registers<T>>(p: *const u8, n: usize) -> R {
+        let mut bytes = [0; MAX_LANES];
+        // SAFETY: the caller has `n` readable bytes, and no register has more than `MAX_LANES` lanes.
+        unsafe {
+            std::ptr::copy_nonoverlapping(p, bytes.as_mut_ptr(), n);
+            R::load_bytes(bytes.as_ptr())
+        }
+    }
+    #[inline(always)]
+    unsafe fn all_zero<R: Registers<T>, const N: usize>(pointers: [*const u8; N]) -> bool {
+        // All bytes of a register's width at once.
+        // SAFETY: the caller has `R::LANES` readable bytes at each pointer; an unaligned read asks no more.
+        let or = pointers.into_iter().fold(0u128, |or, p| unsafe {
+            or | match R::LANES {
+                16 => p.cast::<u128>().read_unaligned(),
+                8 => u128::from(p.cast::<u64>().read_unaligned()),
+                4 => u128::from(p.cast::<u32>().read_unaligned()),
+                2 => u128::from(p.cast::<u16>().read_unaligned()),
+                _ => u128::MAX,
+            }
+        });
+        or == 0
+    }
+}
+
+/// Lanes of the widest register.
+pub const MAX_LANES: usize = 16;
 
 /// A computation that is compiled for every instruction set.
 pub trait Kernel {
@@ -179,6 +253,11 @@ impl<T: Float, const N: usize> Registers<T> for Array<T, N> {
         Self(std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { T::ZERO }))
     }
     #[inline(always)]
+    unsafe fn load_bytes(p: *const u8) -> Self {
+        // SAFETY: the caller has `N` readable bytes at `p`.
+        Self(unsafe { p.cast::<[u8; N]>().read_unaligned() }.map(T::from_u8))
+    }
+    #[inline(always)]
     unsafe fn store(self, p: *mut T) {
         // SAFETY: the caller has room for `N` numbers at `p`.
         unsafe { p.cast::<[T; N]>().write_unaligned(self.0) }
@@ -226,5 +305,9 @@ impl<T: Float, const N: usize> Registers<T> for Array<T, N> {
     #[inline(always)]
     fn sum(self) -> T {
         self.0.into_iter().sum()
+    }
+    #[inline(always)]
+    fn is_zero(self) -> bool {
+        self.0.into_iter().all(|x| x == T::ZERO)
     }
 }

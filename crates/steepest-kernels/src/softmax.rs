@@ -19,12 +19,7 @@ pub enum SoftmaxShift<T> {
 ///
 /// # Panics
 /// When the slices do not have these shapes.
-pub fn softmax_rows<T: Float>(
-    z: &[T],
-    shift: SoftmaxShift<T>,
-    p: &mut [T],
-    log_sums: &mut [T],
-) {
+pub fn softmax_rows<T: Float>(z: &[T], shift: SoftmaxShift<T>, p: &mut [T], log_sums: &mut [T]) {
     let n_classes = z.len().checked_div(log_sums.len()).unwrap_or(0);
     assert!(z.len() == n_classes * log_sums.len() && p.len() == z.len());
     if n_classes > 0 {

@@ -57,7 +57,7 @@ macro_rules! registers {
     ($v:ident, $t:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
      $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident,
      |$lp:ident, $ln:ident| $load_first:expr, |$sv:ident, $sp:ident, $sn:ident| $store_first:expr,
-     |$ev:ident| $exp:expr, |$uv:ident| $sum:expr) => {
+     |$ev:ident| $exp:expr, |$uv:ident| $sum:expr, |$zv:ident| $is_zero:expr, |$bp:ident| $load_bytes:expr) => {
         // SAFETY (every block): a value of this type exists only where its instructions do (see the module's head);
         // memory is touched as the caller of `load` and `store` allows.
         #[allow(clippy::undocumented_unsafe_blocks)]
@@ -74,6 +74,10 @@ macro_rules! registers {
             #[inline(always)]
             unsafe fn load_first($lp: *const $t, $ln: usize) -> Self {
                 Self(unsafe { $load_first })
+            }
+            #[inline(always)]
+            unsafe fn load_bytes($bp: *const u8) -> Self {
+                Self(unsafe { $load_bytes })
             }
             #[inline(always)]
             unsafe fn store(self, p: *mut $t) {
@@ -122,6 +126,11 @@ macro_rules! registers {
                 let $uv = self.0;
                 unsafe { $sum }
             }
+            #[inline(always)]
+            fn is_zero(self) -> bool {
+                let $zv = self.0;
+                unsafe { $is_zero }
+            }
         }
     };
 }
@@ -143,7 +152,9 @@ registers!(
     |p, n| _mm512_maskz_loadu_ps((1u16 << n) - 1, p),
     |v, p, n| _mm512_mask_storeu_ps(p, (1u16 << n) - 1, v),
     |v| exp_f32(v),
-    |v| _mm512_reduce_add_ps(v)
+    |v| _mm512_reduce_add_ps(v),
+    |v| _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(v, _mm512_setzero_ps()) == 0,
+    |p| _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast())))
 );
 registers!(
     F64x8,
@@ -162,7 +173,9 @@ registers!(
     |p, n| _mm512_maskz_loadu_pd((1u8 << n) - 1, p),
     |v, p, n| _mm512_mask_storeu_pd(p, (1u8 << n) - 1, v),
     |v| exp_f64(v),
-    |v| _mm512_reduce_add_pd(v)
+    |v| _mm512_reduce_add_pd(v),
+    |v| _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(v, _mm512_setzero_pd()) == 0,
+    |p| _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())))
 );
 registers!(
     F32x8,
@@ -185,7 +198,9 @@ registers!(
         let halves = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
         let quarters = _mm_add_ps(halves, _mm_movehl_ps(halves, halves));
         _mm_cvtss_f32(_mm_add_ss(quarters, _mm_shuffle_ps::<1>(quarters, quarters)))
-    }
+    },
+    |v| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(v, _mm256_setzero_ps())) == 0,
+    |p| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())))
 );
 registers!(
     F64x4,
@@ -207,7 +222,9 @@ registers!(
     |v| {
         let halves = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));
         _mm_cvtsd_f64(_mm_add_sd(halves, _mm_unpackhi_pd(halves, halves)))
-    }
+    },
+    |v| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(v, _mm256_setzero_pd())) == 0,
+    |p| _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(p.cast::<i32>().read_unaligned())))
 );
 
 /// Read from `8 - n` on, its first `n` entries are set.

@@ -98,12 +98,20 @@ pub struct Coupling<T> {
 }
 
 /// Loss and correct predictions, summed over rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
     /// Sum of the rows' losses.
     pub loss: f64,
     /// Rows predicted correctly; none for regression.
     pub correct: u64,
+    /// The least and the greatest of softmax's log-sums.
+    pub log_sums: (f64, f64),
+}
+
+impl Default for Score {
+    fn default() -> Self {
+        Self { loss: 0.0, correct: 0, log_sums: (f64::INFINITY, f64::NEG_INFINITY) }
+    }
 }
 
 impl Head {
@@ -135,6 +143,15 @@ impl Head {
     /// Whether a row's prediction depends on the other rows (a shared shift cancels out; a shared sum does not).
     pub fn predicts_by_batch(&self) -> bool {
         self.quirks.axis == Axis::Batch
+    }
+
+    /// Whether sharing one shift over a batch, whose rows taken one by one have this score, changes nothing but
+    /// rounding: then no row lies so far below the largest that its exponentials vanish.
+    pub fn shift_is_harmless<T: Float>(&self, score: &Score) -> bool {
+        // Half of the logarithm of the smallest normal number.
+        let vanishing = 0.5 * -T::MIN_POSITIVE.to_f64().ln();
+        let (least, greatest) = score.log_sums;
+        self.quirks.axis == Axis::Classes && greatest - least < vanishing
     }
 
     /// What the rows of a batch share, from all of its logits, in parts `(rows, n_outputs)`.
@@ -247,7 +264,8 @@ impl Head {
                 z.iter().enumerate().map(term).sum()
             }
         };
-        Score { loss, correct: u64::from(self.is_correct(p, target)) }
+        let log_sum = log_sum.map_or(0.0, T::to_f64);
+        Score { loss, correct: u64::from(self.is_correct(p, target)), log_sums: (log_sum, log_sum) }
     }
 
     fn is_correct<T: Float>(&self, p: &[T], target: Target) -> bool {
@@ -272,6 +290,8 @@ impl Score {
     pub fn add(&mut self, other: Score) {
         self.loss += other.loss;
         self.correct += other.correct;
+        self.log_sums.0 = self.log_sums.0.min(other.log_sums.0);
+        self.log_sums.1 = self.log_sums.1.max(other.log_sums.1);
     }
 }
 

@@ -1,9 +1,9 @@
 //! A block of rows on its way through the network and back.
 
-use steepest_kernels::{self as kernels, Float};
+use steepest_kernels::{self as kernels, Float, Inputs, Zeros};
 
 use crate::batches::Rows;
-use crate::dataset::{Dataset, Inputs};
+use crate::dataset::{Dataset, Inputs as Storage};
 use crate::network::Network;
 
 /// Rows that go through the network together: enough to use each weight many times while it is in a register, few
@@ -33,13 +33,19 @@ impl<T: Float> Activations<T> {
         Self { z: of_layers(), a: of_layers(), log_sums: vec![T::ZERO; capacity] }
     }
 
-    /// Logits of `n` rows `x (n, n_in)`, and what leads there; the head then makes predictions of them.
-    pub fn forward(&mut self, network: &Network<T>, x: &[T], n: usize) {
+    /// Logits of the `n` rows of `x`, and what leads there; the head then makes predictions of them.
+    pub fn forward(&mut self, network: &Network<T>, x: Block<T>, n: usize) {
         let last = network.layers().len() - 1;
         for (l, layer) in network.layers().iter().enumerate() {
-            let input = if l == 0 { x } else { &self.a[l - 1][..n * layer.n_in] };
+            let (weight, bias) = (network.weight(layer), network.bias(layer));
             let z = &mut self.z[l][..n * layer.n_out]; // (n, n_out)
-            kernels::affine(input, network.weight(layer), network.bias(layer), layer.n_in, z);
+            match l.checked_sub(1) {
+                None => x.affine(weight, bias, z),
+                Some(before) => {
+                    let a = &self.a[before][..n * layer.n_in]; // (n, n_in)
+                    kernels::affine(Inputs::plain(a, layer.n_in), weight, bias, z);
+                }
+            }
             if l < last {
                 network.spec().activation.forward(z, &mut self.a[l][..n * layer.n_out]);
             }
@@ -56,7 +62,7 @@ impl<T: Float> Activations<T> {
     pub fn backward(
         &self,
         network: &Network<T>,
-        x: &[T],
+        x: Block<T>,
         n: usize,
         delta: &mut Deltas<T>,
         add: bool,
@@ -65,8 +71,14 @@ impl<T: Float> Activations<T> {
         for (l, layer) in network.layers().iter().enumerate().rev() {
             let (before, from_here) = delta.split_at_mut(l);
             let delta = &from_here[0][..n * layer.n_out];
-            let input = if l == 0 { x } else { &self.a[l - 1][..n * layer.n_in] };
-            kernels::weight_gradient(delta, input, layer.n_in, add, &mut gradient[layer.weight.clone()]);
+            let d_weight = &mut gradient[layer.weight.clone()];
+            match l.checked_sub(1) {
+                None => x.weight_gradient(delta, add, d_weight),
+                Some(before) => {
+                    let a = Inputs::plain(&self.a[before][..n * layer.n_in], layer.n_in);
+                    kernels::weight_gradient(delta, a, add, d_weight);
+                }
+            }
             let d_bias = &mut gradient[layer.bias.clone()];
             if !d_bias.is_empty() {
                 if !add {
@@ -84,38 +96,120 @@ impl<T: Float> Activations<T> {
     }
 }
 
-/// Rows `first..first + n` of a batch, divided by the data set's divisor, into `x (n, n_features)`.
-pub(crate) fn fill<T: Float>(
-    data: &Dataset,
-    rows: Rows<'_>,
-    first: usize,
-    n: usize,
-    epoch: u64,
-    factor: f64,
-    x: &mut [T],
-) {
-    let width = data.n_features();
-    let places = |i: usize| rows.get(first + i) as usize * width..(rows.get(first + i) as usize + 1) * width;
-    let each = x.chunks_exact_mut(width).take(n).enumerate();
-    match (data.inputs(), rows) {
-        (Inputs::Bytes(bytes), Rows::All(_)) => {
-            kernels::widen(
-                &bytes[first * width..(first + n) * width],
-                T::from_f64(factor),
-                &mut x[..n * width],
-            );
+/// The inputs of a block of rows, in the form in which the data set stores them: bytes stay bytes.
+#[derive(Clone, Copy)]
+pub(crate) enum Block<'a, T> {
+    Bytes(Inputs<'a, T, u8>),
+    Floats(Inputs<'a, T, T>),
+}
+
+impl<T: Float> Block<'_, T> {
+    /// The first layer's logits.
+    fn affine(self, weight: &[T], bias: Option<&[T]>, z: &mut [T]) {
+        match self {
+            Self::Bytes(x) => kernels::affine(x, weight, bias, z),
+            Self::Floats(x) => kernels::affine(x, weight, bias, z),
         }
-        (Inputs::Bytes(bytes), _) => {
-            each.for_each(|(i, x)| kernels::widen(&bytes[places(i)], T::from_f64(factor), x));
+    }
+
+    /// The gradient of the first layer's weights.
+    fn weight_gradient(self, delta: &[T], add: bool, d_weight: &mut [T]) {
+        match self {
+            Self::Bytes(x) => kernels::weight_gradient(delta, x, add, d_weight),
+            Self::Floats(x) => kernels::weight_gradient(delta, x, add, d_weight),
         }
-        (Inputs::F32(values), _) => each.for_each(|(i, x)| kernels::narrow(&values[places(i)], factor, x)),
-        (Inputs::F64(values), _) => each.for_each(|(i, x)| kernels::narrow(&values[places(i)], factor, x)),
-        (Inputs::Drawn { draw, rows: numbers }, _) => {
-            let mut bytes = vec![0; width];
-            for (i, x) in each {
-                draw(epoch, numbers[rows.get(first + i) as usize], &mut bytes);
-                kernels::widen(&bytes, T::from_f64(factor), x);
+    }
+
+    /// The inputs as numbers, scaled.
+    pub fn to_floats(self) -> Vec<T> {
+        match self {
+            Self::Bytes(x) => {
+                let mut out = vec![T::ZERO; x.x.len()];
+                kernels::widen(x.x, x.factor, &mut out);
+                out
+            }
+            Self::Floats(x) => x.x.to_vec(),
+        }
+    }
+}
+
+/// Where rows are brought together that do not lie together in the data set.
+pub(crate) struct Gather<T> {
+    bytes: Vec<u8>,
+    floats: Vec<T>,
+    /// The first row of the batch that lies here now.
+    loaded: Option<usize>,
+}
+
+impl<T: Float> Gather<T> {
+    pub fn new() -> Self {
+        Self { bytes: Vec::new(), floats: Vec::new(), loaded: None }
+    }
+
+    /// Forgets what lies here: a new batch begins.
+    pub fn forget(&mut self) {
+        self.loaded = None;
+    }
+
+    /// The rows `first..first + n` of a batch of `data`, to be multiplied by `factor`.
+    pub fn rows<'a>(
+        &'a mut self,
+        data: &'a Dataset,
+        rows: Rows<'_>,
+        first: usize,
+        n: usize,
+        epoch: u64,
+        factor: f64,
+    ) -> Block<'a, T> {
+        let width = data.n_features();
+        let row = |i: usize| rows.get(first + i) as usize;
+        let is_here = self.loaded.replace(first) == Some(first);
+        let bytes = |x: &'a [u8]| {
+            // Images have margins.
+            Block::Bytes(Inputs { x, n_in: width, factor: T::from_f64(factor), zeros: Zeros::Skip })
+        };
+        match data.inputs() {
+            Storage::Bytes(all) => {
+                if let Rows::All(_) = rows {
+                    return bytes(&all[first * width..(first + n) * width]);
+                }
+                if !is_here {
+                    self.bytes.clear();
+                    for i in 0..n {
+                        self.bytes.extend_from_slice(&all[row(i) * width..(row(i) + 1) * width]);
+                    }
+                }
+                bytes(&self.bytes)
+            }
+            Storage::Drawn { draw, rows: numbers } => {
+                if !is_here {
+                    self.bytes.resize(n * width, 0);
+                    for (i, out) in self.bytes.chunks_exact_mut(width).enumerate() {
+                        draw(epoch, numbers[row(i)], out);
+                    }
+                }
+                bytes(&self.bytes)
+            }
+            Storage::F32(all) => self.narrow(all, width, row, n, factor, is_here),
+            Storage::F64(all) => self.narrow(all, width, row, n, factor, is_here),
+        }
+    }
+
+    fn narrow<F: Float>(
+        &mut self,
+        all: &[F],
+        width: usize,
+        row: impl Fn(usize) -> usize,
+        n: usize,
+        factor: f64,
+        is_here: bool,
+    ) -> Block<'_, T> {
+        if !is_here {
+            self.floats.resize(n * width, T::ZERO);
+            for (i, out) in self.floats.chunks_exact_mut(width).enumerate() {
+                kernels::narrow(&all[row(i) * width..(row(i) + 1) * width], factor, out);
             }
         }
+        Block::Floats(Inputs::plain(&self.floats, width))
     }
 }

@@ -8,10 +8,10 @@ use crate::batches::Rows;
 use crate::dataset::{Dataset, Targets};
 use crate::head::{Head, Score, Target};
 use crate::network::Network;
-use crate::pass::{Activations, BLOCK, fill};
+use crate::pass::{Activations, BLOCK, Gather};
 
-/// Blocks that one task takes: buffers are made once for all of them.
-const BLOCKS_PER_TASK: usize = 8;
+/// Blocks that one task takes.
+const BLOCKS_PER_TASK: usize = 4;
 
 /// Loss and accuracy on a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,18 +35,19 @@ pub(crate) fn target(targets: &Targets, row: usize) -> Target<'_> {
 /// Logits `(n_samples, n_outputs)` of all rows, inputs multiplied by `factor`.
 pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool: &mut Pool) -> Vec<T> {
     let n_outputs = network.spec().sizes[network.spec().sizes.len() - 1];
-    let (n_samples, n_features) = (data.n_samples(), data.n_features());
+    let n_samples = data.n_samples();
     let per_task = BLOCKS_PER_TASK * BLOCK;
     let mut out = vec![T::ZERO; n_samples * n_outputs];
     let parts: Vec<Mutex<&mut [T]>> = out.chunks_mut(per_task * n_outputs).map(Mutex::new).collect();
-    pool.run(parts.len(), &|task| {
+    let buffers = || Mutex::new((Gather::new(), Activations::new(network, BLOCK)));
+    let buffers: Vec<_> = (0..pool.threads()).map(|_| buffers()).collect();
+    pool.run(parts.len(), &|task, thread| {
         let mut part = parts[task].lock().unwrap_or_else(|e| e.into_inner());
-        let mut x = vec![T::ZERO; BLOCK * n_features];
-        let mut activations = Activations::new(network, BLOCK);
+        let (gather, activations) = &mut *buffers[thread].lock().unwrap_or_else(|e| e.into_inner());
         for (block, out) in part.chunks_mut(BLOCK * n_outputs).enumerate() {
             let n = out.len() / n_outputs;
-            fill(data, Rows::All(n_samples), task * per_task + block * BLOCK, n, 0, factor, &mut x);
-            activations.forward(network, &x[..n * n_features], n);
+            let first = task * per_task + block * BLOCK;
+            activations.forward(network, gather.rows(data, Rows::All(n_samples), first, n, 0, factor), n);
             out.copy_from_slice(activations.logits(n));
         }
     });

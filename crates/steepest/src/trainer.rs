@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::head::{Coupling, Head, Score};
 use crate::network::{Layer, Network};
 use crate::optimizer::Optimizer;
-use crate::pass::{Activations, BLOCK, Deltas, deltas, fill};
+use crate::pass::{Activations, BLOCK, Block, Deltas, Gather, deltas};
 use crate::predict::{self, Evaluation, summarize};
 use crate::schedule::Schedule;
 
@@ -45,6 +45,8 @@ pub struct Trainer<T> {
     batches: Batches,
     pool: Pool,
     shards: Vec<Mutex<Shard<T>>>,
+    /// One for each thread.
+    scratch: Vec<Mutex<Scratch<T>>>,
     /// Gradient of the mean loss, laid out as the parameters.
     gradient: Vec<T>,
     /// The optimizer's memory, laid out as the parameters.
@@ -77,14 +79,17 @@ pub type Trace<T> = Vec<(String, Vec<usize>, Vec<T>)>;
 
 /// The part of a batch that one task works on.
 struct Shard<T> {
-    x: Vec<T>, // (BLOCK, n_features)
-    /// Which of the shard's blocks `x` holds.
-    loaded: Option<usize>,
-    /// One for all blocks; for coupled heads one for each, since they wait for the rest of the batch.
+    /// For coupled heads, one for each block, since they wait for the rest of the batch.
     activations: Vec<Activations<T>>,
-    deltas: Deltas<T>,
     gradient: Vec<T>,
     score: Score,
+}
+
+/// What a thread works with, so that it stays in the cache from block to block.
+struct Scratch<T> {
+    gather: Gather<T>,
+    activations: Activations<T>,
+    deltas: Deltas<T>,
 }
 
 /// Steps between copies of parameters that are known to be good.
@@ -110,6 +115,7 @@ impl<T: Float> Trainer<T> {
             gradient: vec![T::ZERO; n_parameters],
             last_good: (0, network.parameters.clone()),
             shards: Vec::new(),
+            scratch: Vec::new(),
             pool: Pool::new(threads),
             training,
             network,
@@ -180,28 +186,34 @@ impl<T: Float> Trainer<T> {
     /// # Errors
     /// [`Error::Diverged`] when loss or gradient are not finite; the parameters are then the last good ones.
     pub fn gradients(&mut self) -> Result<Step, Error> {
-        let Self { training, network, data, batches, pool, shards, gradient, .. } = self;
+        let Self { training, network, data, batches, pool, shards, scratch, gradient, .. } = self;
         let epoch = batches.epoch();
-        let n_shards_most = shard_count(batches.largest(), network.parameters.len());
         if shards.is_empty() {
-            let blocks = if training.head.is_coupled() {
-                batches.largest().div_ceil(n_shards_most).div_ceil(BLOCK)
-            } else {
-                1
-            };
-            shards.resize_with(n_shards_most, || Mutex::new(Shard::new(network, blocks)));
+            let most = shard_count(batches.largest(), network.parameters.len());
+            shards.resize_with(most, || Mutex::new(Shard::new(network)));
+            scratch.resize_with(pool.threads(), || Mutex::new(Scratch::new(network)));
         }
+        scratch.iter_mut().for_each(|scratch| get(scratch).gather.forget());
         let ends_epoch = batches.draw();
         let rows = batches.rows();
         let n = rows.len();
         let n_shards = shard_count(n, network.parameters.len());
         let shards = &mut shards[..n_shards];
-        let batch =
-            Batch { data, rows, epoch, factor: 1.0 / training.divide_by, network, head: &training.head };
+        let head = &training.head;
+        let batch = Batch { data, rows, epoch, factor: 1.0 / training.divide_by, network, head };
         let part = |s: usize| (n * s / n_shards, n * (s + 1) / n_shards);
 
-        if training.head.is_coupled() {
-            pool.run(n_shards, &|s| lock(&shards[s]).forward(&batch, part(s)));
+        let mut score = Score::default();
+        if !head.predicts_by_batch() {
+            pool.run(n_shards, &|s, thread| {
+                lock(&shards[s]).backward(&batch, part(s), None, &mut lock(&scratch[thread]));
+            });
+            shards.iter_mut().for_each(|shard| score.add(get(shard).score));
+        }
+        if head.is_coupled() && !head.shift_is_harmless::<T>(&score) {
+            pool.run(n_shards, &|s, thread| {
+                lock(&shards[s]).forward(&batch, part(s), &mut lock(&scratch[thread]));
+            });
             let logits: Vec<&[T]> = (shards.iter_mut().enumerate())
                 .flat_map(|(s, shard)| {
                     let (first, end) = part(s);
@@ -209,17 +221,17 @@ impl<T: Float> Trainer<T> {
                     blocks(first, end).map(|(b, _, n)| activations[b].logits(n))
                 })
                 .collect();
-            let coupling = training.head.couple(logits.iter().copied());
-            pool.run(n_shards, &|s| lock(&shards[s]).backward(&batch, part(s), Some(&coupling)));
-        } else {
-            pool.run(n_shards, &|s| lock(&shards[s]).backward(&batch, part(s), None));
+            let coupling = head.couple(logits.iter().copied());
+            pool.run(n_shards, &|s, thread| {
+                lock(&shards[s]).backward(&batch, part(s), Some(&coupling), &mut lock(&scratch[thread]));
+            });
+            score = Score::default();
+            shards.iter_mut().for_each(|shard| score.add(get(shard).score));
         }
 
-        let mut score = Score::default();
-        shards.iter_mut().for_each(|shard| score.add(get(shard).score));
         let parts: Vec<&[T]> = shards.iter_mut().map(|shard| get(shard).gradient.as_slice()).collect();
         let pieces: Vec<_> = gradient.chunks_mut(PIECE).map(Mutex::new).collect();
-        pool.run(pieces.len(), &|i| {
+        pool.run(pieces.len(), &|i, _| {
             let mut piece = lock(&pieces[i]);
             let range = i * PIECE..i * PIECE + piece.len();
             piece.copy_from_slice(&parts[0][range.clone()]);
@@ -271,7 +283,7 @@ impl<T: Float> Trainer<T> {
         self.step += 1;
         let pieces = pieces(network.spec().layers(), gradient, &mut network.parameters, memory);
         let step = self.step;
-        pool.run(pieces.len(), &|i| {
+        pool.run(pieces.len(), &|i, _| {
             let Piece { gradient, parameters, memory, is_weight } = &mut *lock(&pieces[i]);
             let memory = memory.each_mut().map(|m| &mut **m);
             training.optimizer.update(step, rate, *is_weight, gradient, memory, parameters);
@@ -287,27 +299,21 @@ impl<T: Float> Trainer<T> {
         let step = self.step()?;
         let Self { training, network, data, batches, gradient, .. } = self;
         let n = step.n_samples;
+        let head = &training.head;
         let factor = 1.0 / training.divide_by;
-        let batch = Batch {
-            data,
-            rows: batches.rows(),
-            epoch: step.epoch,
-            factor,
-            network: &before,
-            head: &training.head,
-        };
-        let mut x = vec![T::ZERO; n * data.n_features()];
-        fill(data, batch.rows, 0, n, step.epoch, factor, &mut x);
+        let batch = Batch { data, rows: batches.rows(), epoch: step.epoch, factor, network: &before, head };
+        let mut gather = Gather::new();
+        let x = batch.rows(&mut gather, 0, n);
         let mut activations = Activations::new(&before, n);
-        activations.forward(&before, &x, n);
+        activations.forward(&before, x, n);
         let coupling =
             training.head.is_coupled().then(|| training.head.couple(std::iter::once(activations.logits(n))));
         let mut delta = deltas(&before, n);
         activations.head(&batch, 0, n, coupling.as_ref(), &mut delta);
         // Only for the gradients at the hidden layers: that of the parameters is the trainer's own.
-        activations.backward(&before, &x, n, &mut delta, false, &mut vec![T::ZERO; gradient.len()]);
+        activations.backward(&before, x, n, &mut delta, false, &mut vec![T::ZERO; gradient.len()]);
 
-        let mut trace = vec![("x".to_string(), vec![n, data.n_features()], x)];
+        let mut trace = vec![("x".to_string(), vec![n, data.n_features()], x.to_floats())];
         for (l, layer) in before.layers().iter().enumerate() {
             let rows = vec![n, layer.n_out];
             trace.push((format!("z{}", l + 1), rows.clone(), std::mem::take(&mut activations.z[l])));
@@ -363,49 +369,57 @@ fn blocks(first: usize, end: usize) -> impl Iterator<Item = (usize, usize, usize
 }
 
 impl<T: Float> Shard<T> {
-    fn new(network: &Network<T>, blocks: usize) -> Self {
-        Self {
-            x: vec![T::ZERO; BLOCK * network.spec().sizes[0]],
-            loaded: None,
-            activations: (0..blocks).map(|_| Activations::new(network, BLOCK)).collect(),
-            deltas: deltas(network, BLOCK),
-            gradient: vec![T::ZERO; network.parameters.len()],
-            score: Score::default(),
-        }
+    fn new(network: &Network<T>) -> Self {
+        let gradient = vec![T::ZERO; network.parameters.len()];
+        Self { activations: Vec::new(), gradient, score: Score::default() }
     }
 
-    fn load(&mut self, batch: &Batch<T>, b: usize, row: usize, n: usize) {
-        if self.loaded != Some(b) {
-            fill(batch.data, batch.rows, row, n, batch.epoch, batch.factor, &mut self.x);
-            self.loaded = Some(b);
-        }
-    }
-
-    /// Forward through all blocks, up to the logits.
-    fn forward(&mut self, batch: &Batch<T>, (first, end): (usize, usize)) {
-        self.loaded = None;
+    /// Forward through all blocks, up to the logits, for a coupled head.
+    fn forward(&mut self, batch: &Batch<T>, (first, end): (usize, usize), scratch: &mut Scratch<T>) {
         for (b, row, n) in blocks(first, end) {
-            self.load(batch, b, row, n);
-            self.activations[b].forward(batch.network, &self.x[..n * batch.data.n_features()], n);
+            if self.activations.len() == b {
+                self.activations.push(Activations::new(batch.network, BLOCK));
+            }
+            self.activations[b].forward(batch.network, batch.rows(&mut scratch.gather, row, n), n);
         }
     }
 
     /// Through the head and back, for all blocks; without `coupling` forward as well, block by block.
-    fn backward(&mut self, batch: &Batch<T>, (first, end): (usize, usize), coupling: Option<&Coupling<T>>) {
+    fn backward(
+        &mut self,
+        batch: &Batch<T>,
+        (first, end): (usize, usize),
+        coupling: Option<&Coupling<T>>,
+        scratch: &mut Scratch<T>,
+    ) {
         self.score = Score::default();
-        if coupling.is_none() {
-            self.loaded = None;
-        }
         for (b, row, n) in blocks(first, end) {
-            self.load(batch, b, row, n);
-            let x = &self.x[..n * batch.data.n_features()];
-            let activations = &mut self.activations[if coupling.is_some() { b } else { 0 }];
-            if coupling.is_none() {
-                activations.forward(batch.network, x, n);
-            }
-            self.score.add(activations.head(batch, row, n, coupling, &mut self.deltas));
-            activations.backward(batch.network, x, n, &mut self.deltas, b > 0, &mut self.gradient);
+            let Scratch { gather, activations, deltas } = &mut *scratch;
+            let x = batch.rows(gather, row, n);
+            let activations = match coupling {
+                Some(_) => &mut self.activations[b],
+                None => {
+                    activations.forward(batch.network, x, n);
+                    activations
+                }
+            };
+            self.score.add(activations.head(batch, row, n, coupling, deltas));
+            activations.backward(batch.network, x, n, deltas, b > 0, &mut self.gradient);
         }
+    }
+}
+
+impl<T: Float> Scratch<T> {
+    fn new(network: &Network<T>) -> Self {
+        let (activations, deltas) = (Activations::new(network, BLOCK), deltas(network, BLOCK));
+        Self { gather: Gather::new(), activations, deltas }
+    }
+}
+
+impl<T: Float> Batch<'_, T> {
+    /// Some of its rows.
+    fn rows<'a>(&'a self, gather: &'a mut Gather<T>, first: usize, n: usize) -> Block<'a, T> {
+        gather.rows(self.data, self.rows, first, n, self.epoch, self.factor)
     }
 }
 
