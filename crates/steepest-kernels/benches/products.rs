@@ -3,7 +3,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use steepest_kernels::{Inputs, Zeros, affine, backpropagate, instruction_set, weight_gradient};
+use steepest_kernels::{
+    AlignedVec, Inputs, Zeros, affine, affine_sparse, backpropagate, instruction_set, transpose,
+    weight_gradient,
+};
 
 fn median_seconds(mut f: impl FnMut()) -> f64 {
     let mut times: Vec<f64> = (0..31)
@@ -19,8 +22,9 @@ fn median_seconds(mut f: impl FnMut()) -> f64 {
 
 fn main() {
     println!("one thread, {}, f32; medians, GFLOP/s of the dense product", instruction_set().name());
-    println!("{:>15}  {:^29}  {:^19}", "", "floats", "bytes, 4 of 5 zero");
-    let names = ["forward", "weights", "inputs", "forward", "weights"].map(|name| format!(" {name:>9}"));
+    println!("{:>15}  {:^29}  {:^29}  µs", "", "floats", "bytes, 4 of 5 zero");
+    let names = ["forward", "weights", "inputs", "forward", "sparse", "weights", "transpose"]
+        .map(|name| format!(" {name:>9}"));
     println!("{:>5}{:>5}{:>5} {}", "rows", "in", "out", names.concat());
     for (rows, n_in, n_out) in [(64, 784, 10), (64, 10, 10), (32, 784, 128), (64, 784, 128), (64, 512, 512)] {
         // A disc of ink in the middle of each image.
@@ -29,9 +33,10 @@ fn main() {
             u8::from(x * x + y * y < 50.0) * 200
         };
         let bytes: Vec<u8> = (0..rows * n_in).map(ink).collect();
-        let x = vec![0.5f32; rows * n_in];
-        let w = vec![0.25f32; n_out * n_in];
-        let delta = vec![0.125f32; rows * n_out];
+        let filled = |n: usize, x: f32| AlignedVec::from(&vec![x; n][..]);
+        let x = filled(rows * n_in, 0.5);
+        let w = filled(n_out * n_in, 0.25);
+        let delta = filled(rows * n_out, 0.125);
         let (mut out, mut d_w, mut back) = (delta.clone(), w.clone(), x.clone());
         let floats = Inputs::plain(&x[..], n_in);
         let digits = Inputs { x: &bytes[..], n_in, factor: 1.0, zeros: Zeros::Skip };
@@ -40,10 +45,12 @@ fn main() {
             median_seconds(|| weight_gradient(black_box(&delta), floats, true, black_box(&mut d_w))),
             median_seconds(|| backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
             median_seconds(|| affine(black_box(digits), &w, None, black_box(&mut out))),
+            median_seconds(|| affine_sparse(black_box(&bytes), &w, None, n_in, 1.0, black_box(&mut out))),
             median_seconds(|| weight_gradient(black_box(&delta), digits, true, black_box(&mut d_w))),
         ];
         let gflop = 2.0 * (rows * n_in * n_out) as f64 / 1e9;
         let rates = seconds.map(|s| format!(" {:>9.1}", gflop / s));
-        println!("{rows:>5}{n_in:>5}{n_out:>5} {}", rates.concat());
+        let transposing = 1e6 * median_seconds(|| transpose(black_box(&w), n_in, black_box(&mut d_w)));
+        println!("{rows:>5}{n_in:>5}{n_out:>5} {} {transposing:>9.1}", rates.concat());
     }
 }

@@ -5,6 +5,7 @@
 //! scalar twin, which the tests compare it with. This is the only crate of Steepest with `unsafe` in it.
 
 mod activations;
+mod aligned;
 mod convert;
 mod float;
 mod pool;
@@ -12,6 +13,7 @@ mod products;
 pub mod reference;
 mod simd;
 mod softmax;
+mod sparse;
 mod updates;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -20,10 +22,12 @@ pub use activations::{
     gelu, gelu_backward, leaky_relu, leaky_relu_backward, relu, relu_backward, sigmoid, sigmoid_backward,
     tanh, tanh_backward,
 };
+pub use aligned::AlignedVec;
 pub use convert::{narrow, widen};
 pub use float::Float;
 pub use pool::Pool;
 pub use products::{Inputs, Zeros, affine, backpropagate, column_sums, weight_gradient};
 pub use simd::{Element, InstructionSet, instruction_set};
 pub use softmax::{SoftmaxShift, softmax_rows};
+pub use sparse::{affine_sparse, transpose};
 pub use updates::{AdamStep, adam, add_assign, all_finite, axpy, momentum};

@@ -117,10 +117,10 @@ impl Dataset {
             if targets.n_samples() != n_samples {
                 return Err(DatasetError::Targets { inputs: n_samples, targets: targets.n_samples() });
             }
-            if let Targets::Classes { labels, names } = targets {
-                if let Some(row) = labels.iter().position(|&l| l as usize >= names.len()) {
-                    return Err(DatasetError::Label { row, label: labels[row], n_classes: names.len() });
-                }
+            if let Targets::Classes { labels, names } = targets
+                && let Some(row) = labels.iter().position(|&l| l as usize >= names.len())
+            {
+                return Err(DatasetError::Label { row, label: labels[row], n_classes: names.len() });
             }
         }
         Ok(Self { inputs, n_features, targets, image: None })
@@ -151,6 +151,11 @@ impl Dataset {
     /// The inputs as they are stored.
     pub fn inputs(&self) -> &Inputs {
         &self.inputs
+    }
+
+    /// Whether rows come as bytes, stored or drawn.
+    pub fn is_bytes(&self) -> bool {
+        matches!(self.inputs, Inputs::Bytes(_) | Inputs::Drawn { .. })
     }
 
     /// The targets, if there are any.

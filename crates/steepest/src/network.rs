@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use steepest_kernels::Float;
+use steepest_kernels::{AlignedVec, Float};
 
 use crate::Activation;
 use crate::init::Init;
@@ -60,13 +60,13 @@ pub struct Network<T> {
     spec: NetworkSpec,
     layers: Vec<Layer>,
     /// All parameters; [`Network::layers`] says which is which.
-    pub parameters: Vec<T>,
+    pub parameters: AlignedVec<T>,
 }
 
 impl<T: Float> Network<T> {
     /// A network with all parameters zero.
     pub fn zeros(spec: NetworkSpec) -> Self {
-        let parameters = vec![T::ZERO; spec.n_parameters()];
+        let parameters = AlignedVec::zeros(spec.n_parameters());
         Self { layers: spec.layers(), spec, parameters }
     }
 

@@ -1,6 +1,6 @@
 //! A block of rows on its way through the network and back.
 
-use steepest_kernels::{self as kernels, Float, Inputs, Zeros};
+use steepest_kernels::{self as kernels, AlignedVec, Float, Inputs, Zeros};
 
 use crate::batches::Rows;
 use crate::dataset::{Dataset, Inputs as Storage};
@@ -13,34 +13,36 @@ pub(crate) const BLOCK: usize = 64;
 /// What a block's rows are at each layer. Matrices have room for `capacity` rows; a pass may use fewer.
 pub(crate) struct Activations<T> {
     /// Logits of each layer, `(rows, n_out)`.
-    pub z: Vec<Vec<T>>,
+    pub z: Vec<AlignedVec<T>>,
     /// Outputs of each layer, `(rows, n_out)`; of the last, the head's predictions.
-    pub a: Vec<Vec<T>>,
+    pub a: Vec<AlignedVec<T>>,
     /// The head's row sums, `(rows)`.
-    pub log_sums: Vec<T>,
+    pub log_sums: AlignedVec<T>,
 }
 
 /// Gradients at each layer's logits, `(rows, n_out)`.
-pub(crate) type Deltas<T> = Vec<Vec<T>>;
+pub(crate) type Deltas<T> = Vec<AlignedVec<T>>;
 
 pub(crate) fn deltas<T: Float>(network: &Network<T>, capacity: usize) -> Deltas<T> {
-    network.layers().iter().map(|layer| vec![T::ZERO; capacity * layer.n_out]).collect()
+    network.layers().iter().map(|layer| AlignedVec::zeros(capacity * layer.n_out)).collect()
 }
 
 impl<T: Float> Activations<T> {
     pub fn new(network: &Network<T>, capacity: usize) -> Self {
         let of_layers = || deltas(network, capacity);
-        Self { z: of_layers(), a: of_layers(), log_sums: vec![T::ZERO; capacity] }
+        Self { z: of_layers(), a: of_layers(), log_sums: AlignedVec::zeros(capacity) }
     }
 
     /// Logits of the `n` rows of `x`, and what leads there; the head then makes predictions of them.
-    pub fn forward(&mut self, network: &Network<T>, x: Block<T>, n: usize) {
+    ///
+    /// With `transposed`, the first layer's weights `(n_in, n_out)`, bytes take the way that leaves out zeros one by one.
+    pub fn forward(&mut self, network: &Network<T>, x: Block<T>, n: usize, transposed: Option<&[T]>) {
         let last = network.layers().len() - 1;
         for (l, layer) in network.layers().iter().enumerate() {
             let (weight, bias) = (network.weight(layer), network.bias(layer));
             let z = &mut self.z[l][..n * layer.n_out]; // (n, n_out)
             match l.checked_sub(1) {
-                None => x.affine(weight, bias, z),
+                None => x.affine(weight, bias, transposed, z),
                 Some(before) => {
                     let a = &self.a[before][..n * layer.n_in]; // (n, n_in)
                     kernels::affine(Inputs::plain(a, layer.n_in), weight, bias, z);
@@ -105,10 +107,13 @@ pub(crate) enum Block<'a, T> {
 
 impl<T: Float> Block<'_, T> {
     /// The first layer's logits.
-    fn affine(self, weight: &[T], bias: Option<&[T]>, z: &mut [T]) {
-        match self {
-            Self::Bytes(x) => kernels::affine(x, weight, bias, z),
-            Self::Floats(x) => kernels::affine(x, weight, bias, z),
+    fn affine(self, weight: &[T], bias: Option<&[T]>, transposed: Option<&[T]>, z: &mut [T]) {
+        match (self, transposed) {
+            (Self::Bytes(x), Some(transposed)) => {
+                kernels::affine_sparse(x.x, transposed, bias, x.n_in, x.factor, z);
+            }
+            (Self::Bytes(x), None) => kernels::affine(x, weight, bias, z),
+            (Self::Floats(x), _) => kernels::affine(x, weight, bias, z),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A whole training run: steps, validation, reports, early stopping. Still silent and stepped from outside.
 
-use steepest_kernels::Float;
+use steepest_kernels::{AlignedVec, Float};
 
 use crate::batches::Batches;
 use crate::dataset::Dataset;
@@ -72,7 +72,7 @@ struct EpochSums {
 struct Best<T> {
     loss: f64,
     iteration: u64,
-    parameters: Vec<T>,
+    parameters: AlignedVec<T>,
     /// Validations since.
     since: u64,
 }

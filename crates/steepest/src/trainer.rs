@@ -6,7 +6,7 @@
 
 use std::sync::Mutex;
 
-use steepest_kernels::{self as kernels, Float, Pool};
+use steepest_kernels::{self as kernels, AlignedVec, Float, Pool};
 
 use crate::batches::{Batches, Rows};
 use crate::dataset::Dataset;
@@ -48,11 +48,11 @@ pub struct Trainer<T> {
     /// One for each thread.
     scratch: Vec<Mutex<Scratch<T>>>,
     /// Gradient of the mean loss, laid out as the parameters.
-    gradient: Vec<T>,
+    gradient: AlignedVec<T>,
     /// The optimizer's memory, laid out as the parameters.
-    memory: [Vec<T>; 2],
+    memory: [AlignedVec<T>; 2],
     step: u64,
-    last_good: (u64, Vec<T>),
+    last_good: (u64, AlignedVec<T>),
 }
 
 /// One step's report. Loss and accuracy come from the forward pass, before the update.
@@ -81,7 +81,7 @@ pub type Trace<T> = Vec<(String, Vec<usize>, Vec<T>)>;
 struct Shard<T> {
     /// For coupled heads, one for each block, since they wait for the rest of the batch.
     activations: Vec<Activations<T>>,
-    gradient: Vec<T>,
+    gradient: AlignedVec<T>,
     score: Score,
 }
 
@@ -109,10 +109,11 @@ impl<T: Float> Trainer<T> {
     ) -> Self {
         assert!(data.targets().is_some() && data.n_features() == network.spec().sizes[0]);
         let n_parameters = network.parameters.len();
-        let memory = |i: usize| vec![T::ZERO; if i < training.optimizer.memory() { n_parameters } else { 0 }];
+        let memory =
+            |i: usize| AlignedVec::zeros(if i < training.optimizer.memory() { n_parameters } else { 0 });
         Self {
             memory: [memory(0), memory(1)],
-            gradient: vec![T::ZERO; n_parameters],
+            gradient: AlignedVec::zeros(n_parameters),
             last_good: (0, network.parameters.clone()),
             shards: Vec::new(),
             scratch: Vec::new(),
@@ -229,7 +230,7 @@ impl<T: Float> Trainer<T> {
             shards.iter_mut().for_each(|shard| score.add(get(shard).score));
         }
 
-        let parts: Vec<&[T]> = shards.iter_mut().map(|shard| get(shard).gradient.as_slice()).collect();
+        let parts: Vec<&[T]> = shards.iter_mut().map(|shard| &*get(shard).gradient).collect();
         let pieces: Vec<_> = gradient.chunks_mut(PIECE).map(Mutex::new).collect();
         pool.run(pieces.len(), &|i, _| {
             let mut piece = lock(&pieces[i]);
@@ -305,7 +306,7 @@ impl<T: Float> Trainer<T> {
         let mut gather = Gather::new();
         let x = batch.rows(&mut gather, 0, n);
         let mut activations = Activations::new(&before, n);
-        activations.forward(&before, x, n);
+        activations.forward(&before, x, n, None);
         let coupling =
             training.head.is_coupled().then(|| training.head.couple(std::iter::once(activations.logits(n))));
         let mut delta = deltas(&before, n);
@@ -316,11 +317,11 @@ impl<T: Float> Trainer<T> {
         let mut trace = vec![("x".to_string(), vec![n, data.n_features()], x.to_floats())];
         for (l, layer) in before.layers().iter().enumerate() {
             let rows = vec![n, layer.n_out];
-            trace.push((format!("z{}", l + 1), rows.clone(), std::mem::take(&mut activations.z[l])));
-            trace.push((format!("a{}", l + 1), rows, std::mem::take(&mut activations.a[l])));
+            trace.push((format!("z{}", l + 1), rows.clone(), activations.z[l].to_vec()));
+            trace.push((format!("a{}", l + 1), rows, activations.a[l].to_vec()));
         }
         for (l, layer) in before.layers().iter().enumerate().rev() {
-            trace.push((format!("delta{}", l + 1), vec![n, layer.n_out], std::mem::take(&mut delta[l])));
+            trace.push((format!("delta{}", l + 1), vec![n, layer.n_out], delta[l].to_vec()));
             let of_layer = [("d_W", "d_b", &*gradient), ("W", "b", &before.parameters)];
             let after = ("W_new", "b_new", &network.parameters);
             for (weight, bias, flat) in of_layer.into_iter().chain([after]) {
@@ -370,7 +371,7 @@ fn blocks(first: usize, end: usize) -> impl Iterator<Item = (usize, usize, usize
 
 impl<T: Float> Shard<T> {
     fn new(network: &Network<T>) -> Self {
-        let gradient = vec![T::ZERO; network.parameters.len()];
+        let gradient = AlignedVec::zeros(network.parameters.len());
         Self { activations: Vec::new(), gradient, score: Score::default() }
     }
 
@@ -380,7 +381,7 @@ impl<T: Float> Shard<T> {
             if self.activations.len() == b {
                 self.activations.push(Activations::new(batch.network, BLOCK));
             }
-            self.activations[b].forward(batch.network, batch.rows(&mut scratch.gather, row, n), n);
+            self.activations[b].forward(batch.network, batch.rows(&mut scratch.gather, row, n), n, None);
         }
     }
 
@@ -399,7 +400,7 @@ impl<T: Float> Shard<T> {
             let activations = match coupling {
                 Some(_) => &mut self.activations[b],
                 None => {
-                    activations.forward(batch.network, x, n);
+                    activations.forward(batch.network, x, n, None);
                     activations
                 }
             };
@@ -447,7 +448,7 @@ impl<T: Float> Activations<T> {
 /// Shards of a batch: enough to keep many cores busy, but no more than their gradients are worth in memory.
 fn shard_count(n_rows: usize, n_parameters: usize) -> usize {
     let most = ((1 << 22) / n_parameters.max(1)).clamp(4, 64);
-    n_rows.div_ceil(BLOCK / 2).clamp(1, most)
+    n_rows.div_ceil(BLOCK).clamp(1, most)
 }
 
 /// Parameters that one task updates.
@@ -465,10 +466,10 @@ fn pieces<'a, T: Float>(
     layers: Vec<Layer>,
     mut gradient: &'a [T],
     mut parameters: &'a mut [T],
-    memory: &'a mut [Vec<T>; 2],
+    memory: &'a mut [AlignedVec<T>; 2],
 ) -> Vec<Mutex<Piece<'a, T>>> {
     let mut pieces = Vec::new();
-    let [mut first, mut second] = memory.each_mut().map(Vec::as_mut_slice);
+    let [mut first, mut second] = memory.each_mut().map(|m| &mut **m);
     let parts = layers.into_iter().flat_map(|layer| [(layer.weight, true), (layer.bias, false)]);
     for (range, is_weight) in parts {
         let mut left = range.len();
