@@ -99,8 +99,11 @@ def one_pair(args: argparse.Namespace, steepest: Steepest, mnist: tuple, nb: Not
         case = make_case(nb, mnist, seed, steps, Path(folder), with_test=True)
         ours, theirs = case.steepest(steepest, dtype, steps).json, case.numpy(dtype, steps)
         test = case.numpy_test_accuracy(theirs, dtype)
+    # Steepest may report its last step as well, which the notebook does not print.
+    last = theirs.history[-1]["iteration"]
+    train = next(h["accuracy"] for h in ours["history"] if h["iteration"] == last)
     pair = {"seed": seed, "numpy": {"train": theirs.history[-1]["accuracy"], "test": test},
-            "steepest": {"train": ours["history"][-1]["accuracy"], "test": ours.get("test_accuracy")},
+            "steepest": {"train": train, "test": ours.get("test_accuracy")},
             "numpy_history": theirs.history, "steepest_history": ours["history"],
             "differences": {key: differences(theirs.history, ours["history"], key)
                             for key in ("accuracy", "validation_accuracy")}}

@@ -76,7 +76,7 @@ fn outcome_in<T: Stored>(experiment: &Experiment, recipe: &Recipe, threads: usiz
     let plan = experiment.plan(recipe)?;
     let (data, validation) = (experiment.data.clone(), experiment.validation.clone());
     let mut session = Session::<T>::new(plan, data, validation, Start::default(), threads)?;
-    match execute(experiment, &mut session, |_| {}) {
+    match execute(experiment, &mut session, |_, _| {}) {
         Ok((outcome, _)) => Ok(Ok(outcome)),
         Err(Error::Diverged { iteration, .. }) => Ok(Err(iteration)),
         Err(e) => Err(e.into()),

@@ -10,8 +10,7 @@ use steepest_io::{DataSpec, LoadOptions, Loaded, RowRange, load};
 use crate::UsageError;
 use crate::args::{DataArgs, DataCommand};
 use crate::pictures::{PER_LINE, Picture, side_by_side};
-use crate::progress::thousands;
-use crate::report::{bytes, shorten};
+use crate::report::{bytes, shorten, thousands};
 
 /// Of inputs that are drawn, this many rows stand for all.
 const DRAWN_SAMPLES: usize = 100;

@@ -7,7 +7,7 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use serde::Serialize;
 use steepest::{
-    AnyModel, ConfusionMatrix, Dataset, Float, Model, Output, Pool, Predictions, RegressionScore, Targets,
+    AnyModel, ConfusionMatrix, Dataset, Float, Model, Output, Pool, Precision, Predictions, RegressionScore, Targets,
 };
 use steepest_io::{CsvOptions, DataError, DataSpec, LoadOptions, Part, RowRange, load_part};
 
@@ -16,8 +16,7 @@ use crate::args::EvaluateArgs;
 use crate::experiment::threads;
 use crate::inspect::load_model;
 use crate::pictures::{PER_LINE, Picture, side_by_side};
-use crate::progress::thousands;
-use crate::report::Outcome;
+use crate::report::{Outcome, thousands};
 
 /// The largest confusion matrix to look at, and the largest to write into JSON.
 const MOST_CLASSES_SHOWN: usize = 40;
@@ -101,10 +100,11 @@ pub fn load_data<T: Float>(model: &Model<T>, spec: &str, rows: Option<&str>) -> 
     let usage = |e: DataError| UsageError(e.to_string());
     let spec = DataSpec::parse(spec).map_err(usage)?;
     let rows = rows.map(RowRange::parse).transpose().map_err(usage)?;
-    let csv = CsvOptions { target: model.recipe.data.target.clone(), ..CsvOptions::default() };
+    let double = model.recipe.precision == Precision::F64;
+    let csv = CsvOptions { target: model.recipe.data.target.clone(), double };
     let options = LoadOptions { csv, rows, ..LoadOptions::default() };
     let without_target =
-        || load_part(&spec, Part::Test, &LoadOptions { csv: CsvOptions::default(), ..options.clone() });
+        || load_part(&spec, Part::Test, &LoadOptions { csv: CsvOptions { target: None, double }, ..options.clone() });
     let loaded = match load_part(&spec, Part::Test, &options) {
         // The model may have learnt from a table whose target column this data set does not have or need.
         Err(DataError::TargetOutsideCsv { .. } | DataError::CsvTarget { .. }) => without_target()?,

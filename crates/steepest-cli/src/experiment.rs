@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use steepest::{Dataset, Override, Plan, Recipe, SeenRows, parse_value};
+use steepest::{Dataset, Override, Plan, Precision, Recipe, SeenRows, ValSplit, parse_value};
 use steepest_io::builtin::recipe as builtin;
 use steepest_io::{CsvOptions, DataSpec, LoadOptions, Loaded, Part, RowRange, load, load_part};
 use toml::Value;
@@ -27,6 +27,9 @@ pub struct Leak {
     pub clean: Dataset,
 }
 
+/// Part of a data set to hold out where the recipe's own number of rows is more than half of it.
+const OTHER_VAL_SPLIT: f64 = 0.1;
+
 /// Threads to use: as many as asked for, or one for each core.
 pub fn threads(wanted: Option<usize>) -> Result<usize> {
     const MOST: usize = 1024;
@@ -43,8 +46,10 @@ impl Experiment {
     /// Reads the recipe, applies the command line to it, and loads the data.
     pub fn new(args: &RecipeArgs) -> Result<Self> {
         let text = recipe_text(&args.recipe)?;
-        let mut recipe = Recipe::parse(&text, &overrides(args)?).with_context(|| format!("recipe {}", args.recipe))?;
-        let csv = CsvOptions { target: recipe.data.target.clone(), ..CsvOptions::default() };
+        let changes = overrides(args)?;
+        let mut recipe = Recipe::parse(&text, &changes).with_context(|| format!("recipe {}", args.recipe))?;
+        let double = recipe.precision == Precision::F64;
+        let csv = CsvOptions { target: recipe.data.target.clone(), double };
         let rows = recipe.data.rows.as_deref().map(RowRange::parse).transpose()?;
         // The recipe's own range says how much of its own data to use; of other data it takes what there is.
         let is_limit = args.data.is_some() && args.rows.is_none();
@@ -70,6 +75,13 @@ impl Experiment {
             let range = rows.clamp(data.n_samples());
             recipe.data.rows = Some(format!("{}..{}", range.start, range.end));
             data = data.rows(range)?;
+        }
+        // Nor does the number of rows that it holds out suit a much smaller data set.
+        let is_own_split = args.data.is_some() && changes.iter().all(|(key, _)| key != "data.val_split");
+        if let (true, ValSplit::Rows(n)) = (is_own_split, recipe.data.val_split)
+            && n > data.n_samples() / 2
+        {
+            recipe.data.val_split = ValSplit::Part(OTHER_VAL_SPLIT);
         }
         if let Some(spec) = recipe.data.test.as_deref().filter(|_| test.is_none() || args.test_data.is_some()) {
             test = Some(load_part(&DataSpec::parse(spec)?, Part::Test, &others)?);

@@ -9,8 +9,7 @@ use sha2::{Digest, Sha256};
 use steepest::{AnyModel, Float, Layer, Model, Precision};
 
 use crate::args::InspectArgs;
-use crate::progress::thousands;
-use crate::report::{bytes, shorten};
+use crate::report::{bytes, shorten, thousands};
 
 /// What `--json` prints.
 #[derive(Serialize)]

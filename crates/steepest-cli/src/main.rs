@@ -18,12 +18,27 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use steepest::InstructionSet;
 
 use args::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = match cli.command {
+    let result = check_instruction_set().and_then(|()| run(cli.command));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has heard enough: `steepest recipes | head -1`.
+        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            let _ = writeln!(std::io::stderr(), "error: {}", message(&e));
+            let is_usage = e.downcast_ref::<UsageError>().is_some();
+            ExitCode::from(if is_usage { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Train(args) => train::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Trace(args) => trace::run(&args),
@@ -36,17 +51,31 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "steepest", &mut std::io::stdout());
             Ok(())
         }
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads our output has heard enough: `steepest recipes | head -1`.
-        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
-        Err(e) => {
-            let _ = writeln!(std::io::stderr(), "error: {e:#}");
-            let is_usage = e.downcast_ref::<UsageError>().is_some();
-            ExitCode::from(if is_usage { 2 } else { 1 })
+    }
+}
+
+/// Refuses an instruction set that this processor does not have, in place of taking another one in silence.
+fn check_instruction_set() -> anyhow::Result<()> {
+    let wanted = std::env::var_os("STEEPEST_SIMD").unwrap_or_default();
+    let names: Vec<&str> = InstructionSet::available().into_iter().map(InstructionSet::name).collect();
+    if wanted.is_empty() || names.iter().any(|&name| wanted == name) {
+        return Ok(());
+    }
+    let (wanted, names) = (wanted.display(), names.join(", "));
+    Err(UsageError(format!("STEEPEST_SIMD is {wanted}: expected one of {names}, or nothing for the widest")).into())
+}
+
+/// An error with its causes, less those that it already spells out.
+fn message(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text += &format!(": {cause}");
         }
     }
+    text
 }
 
 /// A mistake on the command line: exit code 2, where other failures have 1.
@@ -64,4 +93,19 @@ impl std::error::Error for UsageError {}
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io = error.chain().find_map(|e| e.downcast_ref::<std::io::Error>());
     io.is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let io = || std::io::Error::other("disk on fire");
+        let source = steepest_io::ModelError::Io { path: "m".into(), source: io() };
+        assert_eq!(message(&source.into()), "m: disk on fire");
+        let error = Err::<(), _>(io()).context("cannot read m").unwrap_err();
+        assert_eq!(message(&error), "cannot read m: disk on fire");
+    }
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use steepest::{Plan, Progress, Report};
 
+use crate::report::thousands;
+
 /// Prints a line for each report and, on a terminal, a live bar below them.
 pub struct Console {
     bar: ProgressBar,
@@ -13,7 +15,8 @@ pub struct Console {
     to_stderr: bool,
     quiet: bool,
     epochs: Option<u64>,
-    started: Instant,
+    /// Since training began, without what comes before the first step.
+    elapsed: Duration,
     refreshed: Instant,
     samples: u64,
     last: Option<Report>,
@@ -30,8 +33,8 @@ impl Console {
         let style = ProgressStyle::with_template("{bar:30.green} {percent:>3} %  {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let epochs = plan.recipe.training.epochs;
-        let now = Instant::now();
-        Self { bar, to_stderr, quiet, epochs, started: now, refreshed: now, samples: 0, last: None }
+        let (elapsed, refreshed) = (Duration::ZERO, Instant::now());
+        Self { bar, to_stderr, quiet, epochs, elapsed, refreshed, samples: 0, last: None }
     }
 
     /// A line of its own.
@@ -49,14 +52,9 @@ impl Console {
         });
     }
 
-    /// Starts the clock.
-    pub fn start(&mut self) {
-        self.started = Instant::now();
-        self.bar.reset_elapsed();
-    }
-
-    /// Shows what a step brought.
-    pub fn show(&mut self, progress: &Progress) {
+    /// Shows what a step brought, `elapsed` after the first one began.
+    pub fn show(&mut self, progress: &Progress, elapsed: Duration) {
+        self.elapsed = elapsed;
         self.samples += progress.step.n_samples as u64;
         if self.quiet {
             return;
@@ -103,31 +101,18 @@ impl Console {
         text += &accuracy("validation", self.last.and_then(|r| r.validation).and_then(|v| v.accuracy));
         let done = progress.step.iteration + 1;
         let total = self.bar.length().unwrap_or(done).max(done);
-        let left = self.started.elapsed().mul_f64((total - done) as f64 / done as f64);
+        let left = self.elapsed.mul_f64((total - done) as f64 / done as f64);
         format!("{text}  {} samples/s  {} left", thousands(self.rate()), duration(left))
     }
 
     /// Samples a second so far.
     fn rate(&self) -> u64 {
-        (self.samples as f64 / self.started.elapsed().as_secs_f64().max(1e-9)) as u64
+        (self.samples as f64 / self.elapsed.as_secs_f64().max(1e-9)) as u64
     }
 }
 
 fn accuracy(name: &str, value: Option<f64>) -> String {
     value.map_or(String::new(), |value| format!("  {name} {value:.4}"))
-}
-
-/// A number with its thousands apart.
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// `45 s`, `2 min 5 s`.
@@ -141,8 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
-        assert_eq!([0, 999, 1000, 1234567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+    fn durations_read_well() {
         assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
     }
 }

@@ -101,6 +101,19 @@ pub fn bytes(n: usize) -> String {
     format!("{size:.1} {}", units[unit])
 }
 
+/// A number with its thousands apart.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +123,11 @@ mod tests {
 
     fn pairs() -> Vec<(u32, u32)> {
         TRUTH.into_iter().zip(PREDICTED).collect()
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([0, 999, 1000, 1234567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
     }
 
     fn names(names: &[&str]) -> Vec<String> {

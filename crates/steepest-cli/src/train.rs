@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -14,7 +14,8 @@ use steepest_io::{Metrics, RunFolder, Stored, fingerprint, load_weights, read_np
 
 use crate::args::TrainArgs;
 use crate::experiment::{Experiment, threads};
-use crate::progress::{Console, thousands};
+use crate::progress::Console;
+use crate::report::thousands;
 
 /// What a finished run reached.
 #[derive(Clone, Debug, Serialize)]
@@ -59,8 +60,8 @@ fn train<T: Stored>(args: &TrainArgs, experiment: &Experiment, plan: Plan, threa
     folder.write("plan.toml", &session.plan().recipe.to_toml()).with_context(place)?;
 
     let mut logged = Ok(());
-    let result = execute(experiment, &mut session, |progress| {
-        console.show(progress);
+    let result = execute(experiment, &mut session, |progress, elapsed| {
+        console.show(progress, elapsed);
         if let (Some(report), Ok(())) = (&progress.report, &logged) {
             logged = folder.log(&Metrics::from(report));
         }
@@ -95,21 +96,21 @@ pub fn start<T: Stored>(plan: &Plan, weights: Option<&Path>, batches: Option<&Pa
     Ok(Start { network, batches })
 }
 
-/// Runs a session to its end.
+/// Runs a session to its end. `observe` sees each step, and the time since the first one began.
 ///
 /// # Errors
 /// [`Error::Diverged`].
 pub fn execute<T: Stored>(
     experiment: &Experiment,
     session: &mut Session<T>,
-    mut observe: impl FnMut(&Progress),
+    mut observe: impl FnMut(&Progress, Duration),
 ) -> Result<(Outcome, Stop), Error> {
     let leak = experiment.leak(session.plan());
     let mut history = Vec::new();
     let started = Instant::now();
     let stop = loop {
         let progress = session.advance()?;
-        observe(&progress);
+        observe(&progress, started.elapsed());
         history.extend(progress.report.as_ref().map(Metrics::from));
         if let Some(stop) = progress.stop {
             break stop;
@@ -162,7 +163,12 @@ fn headline(plan: &Plan, experiment: &Experiment) -> String {
 fn closing_lines(outcome: &Outcome, stop: Stop, model: &Path, sha256: &str, plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     if let Stop::Patience { best } = stop {
-        lines.push(format!("Stopped early: the validation loss was best after iteration {best}, whose weights are kept"));
+        lines.push(match best {
+            Some(best) => format!(
+                "Stopped early: the validation loss was best after iteration {best}, whose weights are kept"
+            ),
+            None => "Stopped early: the validation loss was never a finite number".into(),
+        });
     }
     let mut figures = vec![format!("{} iterations in {:.2} s", thousands(outcome.iterations), outcome.seconds)];
     for (name, value) in [

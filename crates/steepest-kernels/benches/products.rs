@@ -3,10 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use steepest_kernels::{
-    AlignedVec, Inputs, Zeros, affine, affine_sparse, backpropagate, instruction_set, transpose,
-    weight_gradient,
-};
+use steepest_kernels::{AlignedVec, Inputs, affine, backpropagate, instruction_set, weight_gradient};
 
 fn median_seconds(mut f: impl FnMut()) -> f64 {
     let mut times: Vec<f64> = (0..31)
@@ -22,9 +19,8 @@ fn median_seconds(mut f: impl FnMut()) -> f64 {
 
 fn main() {
     println!("one thread, {}, f32; medians, GFLOP/s of the dense product", instruction_set().name());
-    println!("{:>15}  {:^29}  {:^29}  µs", "", "floats", "bytes, 4 of 5 zero");
-    let names = ["forward", "weights", "inputs", "forward", "sparse", "weights", "transpose"]
-        .map(|name| format!(" {name:>9}"));
+    println!("{:>15}  {:^29}  {:^19}", "", "floats", "bytes, 4 of 5 zero");
+    let names = ["forward", "weights", "inputs", "forward", "weights"].map(|name| format!(" {name:>9}"));
     println!("{:>5}{:>5}{:>5} {}", "rows", "in", "out", names.concat());
     for (rows, n_in, n_out) in [(64, 784, 10), (64, 10, 10), (32, 784, 128), (64, 784, 128), (64, 512, 512)] {
         // A disc of ink in the middle of each image.
@@ -39,18 +35,16 @@ fn main() {
         let delta = filled(rows * n_out, 0.125);
         let (mut out, mut d_w, mut back) = (delta.clone(), w.clone(), x.clone());
         let floats = Inputs::plain(&x[..], n_in);
-        let digits = Inputs { x: &bytes[..], n_in, factor: 1.0, zeros: Zeros::Skip };
+        let digits = Inputs { x: &bytes[..], n_in, factor: 1.0 };
         let seconds = [
             median_seconds(|| affine(black_box(floats), &w, None, black_box(&mut out))),
             median_seconds(|| weight_gradient(black_box(&delta), floats, true, black_box(&mut d_w))),
             median_seconds(|| backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
             median_seconds(|| affine(black_box(digits), &w, None, black_box(&mut out))),
-            median_seconds(|| affine_sparse(black_box(&bytes), &w, None, n_in, 1.0, black_box(&mut out))),
             median_seconds(|| weight_gradient(black_box(&delta), digits, true, black_box(&mut d_w))),
         ];
         let gflop = 2.0 * (rows * n_in * n_out) as f64 / 1e9;
         let rates = seconds.map(|s| format!(" {:>9.1}", gflop / s));
-        let transposing = 1e6 * median_seconds(|| transpose(black_box(&w), n_in, black_box(&mut d_w)));
-        println!("{rows:>5}{n_in:>5}{n_out:>5} {} {transposing:>9.1}", rates.concat());
+        println!("{rows:>5}{n_in:>5}{n_out:>5} {}", rates.concat());
     }
 }

@@ -16,6 +16,9 @@ pub trait Simd: Copy {
     type F64: Registers<f64>;
     /// How many registers there are: bounds the size of the tiles that products keep in them.
     const REGISTERS: usize;
+
+    /// Which of eight words of eight bytes are not zero, the first in the lowest bit.
+    fn nonzero_words(bytes: &[u8; 64]) -> u8;
 }
 
 /// A register of `LANES` numbers.
@@ -61,8 +64,8 @@ pub trait Registers<T: Float>: Copy {
     fn exp(self) -> Self;
     /// The sum of all lanes, always added in the same order.
     fn sum(self) -> T;
-    /// Whether every lane is zero.
-    fn is_zero(self) -> bool;
+    /// The sums of four registers.
+    fn sums(registers: [Self; 4]) -> [T; 4];
 }
 
 /// What inputs may be stored as, where the arithmetic is in `T`: numbers of that type, or bytes.
@@ -74,10 +77,8 @@ pub trait Element<T: Float>: Copy + Sync {
     /// # Safety
     /// `n` elements can be read from `p`.
     unsafe fn load_first<R: Registers<T>>(p: *const Self, n: usize) -> R;
-    /// Whether the `R::LANES` elements at each of `pointers` are all zero.
-    /// # Safety
-    /// As many elements can be read from each pointer.
-    unsafe fn all_zero<R: Registers<T>, const N: usize>(pointers: [*const Self; N]) -> bool;
+    /// The same as bytes, where they are bytes; else nothing.
+    fn bytes(x: &[Self]) -> &[u8];
 }
 
 impl<T: Float> Element<T> for T {
@@ -92,9 +93,8 @@ impl<T: Float> Element<T> for T {
         unsafe { R::load_first(p, n) }
     }
     #[inline(always)]
-    unsafe fn all_zero<R: Registers<T>, const N: usize>(pointers: [*const T; N]) -> bool {
-        // SAFETY: passed on to the caller.
-        pointers.into_iter().fold(true, |zero, p| zero & unsafe { R::load(p) }.is_zero())
+    fn bytes(_: &[T]) -> &[u8] {
+        &[]
     }
 }
 
@@ -114,19 +114,8 @@ impl<T: Float> Element<T> for u8 {
         }
     }
     #[inline(always)]
-    unsafe fn all_zero<R: Registers<T>, const N: usize>(pointers: [*const u8; N]) -> bool {
-        // All bytes of a register's width at once.
-        // SAFETY: the caller has `R::LANES` readable bytes at each pointer; an unaligned read asks no more.
-        let or = pointers.into_iter().fold(0u128, |or, p| unsafe {
-            or | match R::LANES {
-                16 => p.cast::<u128>().read_unaligned(),
-                8 => u128::from(p.cast::<u64>().read_unaligned()),
-                4 => u128::from(p.cast::<u32>().read_unaligned()),
-                2 => u128::from(p.cast::<u16>().read_unaligned()),
-                _ => u128::MAX,
-            }
-        });
-        or == 0
+    fn bytes(x: &[u8]) -> &[u8] {
+        x
     }
 }
 
@@ -162,7 +151,13 @@ impl InstructionSet {
         {
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                 sets.push(Self::Avx2);
-                if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+                let avx512 = [
+                    is_x86_feature_detected!("avx512f"),
+                    is_x86_feature_detected!("avx512bw"),
+                    is_x86_feature_detected!("avx512dq"),
+                    is_x86_feature_detected!("avx512vl"),
+                ];
+                if avx512 == [true; 4] {
                     sets.push(Self::Avx512);
                 }
             }
@@ -222,6 +217,12 @@ impl Simd for Portable {
     type F32 = Array<f32, 4>;
     type F64 = Array<f64, 2>;
     const REGISTERS: usize = 16;
+
+    #[inline(always)]
+    fn nonzero_words(bytes: &[u8; 64]) -> u8 {
+        let words = bytes.as_chunks::<8>().0.iter().enumerate();
+        words.fold(0, |bits, (i, word)| bits | u8::from(*word != [0; 8]) << i)
+    }
 }
 
 /// A register made of an array.
@@ -307,7 +308,7 @@ impl<T: Float, const N: usize> Registers<T> for Array<T, N> {
         self.0.into_iter().sum()
     }
     #[inline(always)]
-    fn is_zero(self) -> bool {
-        self.0.into_iter().all(|x| x == T::ZERO)
+    fn sums(registers: [Self; 4]) -> [T; 4] {
+        registers.map(Self::sum)
     }
 }

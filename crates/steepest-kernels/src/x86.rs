@@ -14,7 +14,7 @@ pub fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
 }
 
 /// Runs a kernel on AVX-512 registers.
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 pub fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx512>()
 }
@@ -27,6 +27,16 @@ impl Simd for Avx2 {
     type F32 = F32x8;
     type F64 = F64x4;
     const REGISTERS: usize = 16;
+
+    #[inline(always)]
+    fn nonzero_words(bytes: &[u8; 64]) -> u8 {
+        // SAFETY: as for `registers!`; both halves lie within the 64 bytes.
+        let zeros = |at: usize| unsafe {
+            let half = _mm256_loadu_si256(bytes.as_ptr().add(at).cast());
+            _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(half, _mm256_setzero_si256()))) as u8
+        };
+        !(zeros(0) | zeros(32) << 4)
+    }
 }
 
 /// 32 registers of 512 bits.
@@ -37,6 +47,15 @@ impl Simd for Avx512 {
     type F32 = F32x16;
     type F64 = F64x8;
     const REGISTERS: usize = 32;
+
+    #[inline(always)]
+    fn nonzero_words(bytes: &[u8; 64]) -> u8 {
+        // SAFETY: as for `registers!`; the load takes exactly the 64 bytes.
+        unsafe {
+            let bytes = _mm512_loadu_si512(bytes.as_ptr().cast());
+            _mm512_test_epi64_mask(bytes, bytes)
+        }
+    }
 }
 
 /// Eight lanes of single precision.
@@ -57,7 +76,7 @@ macro_rules! registers {
     ($v:ident, $t:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
      $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident,
      |$lp:ident, $ln:ident| $load_first:expr, |$sv:ident, $sp:ident, $sn:ident| $store_first:expr,
-     |$ev:ident| $exp:expr, |$uv:ident| $sum:expr, |$zv:ident| $is_zero:expr, |$bp:ident| $load_bytes:expr) => {
+     |$ev:ident| $exp:expr, |$uv:ident| $sum:expr, |$fv:ident| $sums:expr, |$bp:ident| $load_bytes:expr) => {
         // SAFETY (every block): a value of this type exists only where its instructions do (see the module's head);
         // memory is touched as the caller of `load` and `store` allows.
         #[allow(clippy::undocumented_unsafe_blocks)]
@@ -127,9 +146,8 @@ macro_rules! registers {
                 unsafe { $sum }
             }
             #[inline(always)]
-            fn is_zero(self) -> bool {
-                let $zv = self.0;
-                unsafe { $is_zero }
+            fn sums($fv: [Self; 4]) -> [$t; 4] {
+                unsafe { $sums }
             }
         }
     };
@@ -153,7 +171,10 @@ registers!(
     |v, p, n| _mm512_mask_storeu_ps(p, (1u16 << n) - 1, v),
     |v| exp_f32(v),
     |v| _mm512_reduce_add_ps(v),
-    |v| _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(v, _mm512_setzero_ps()) == 0,
+    |v| {
+        let halves = v.map(|v| _mm256_add_ps(_mm512_castps512_ps256(v.0), _mm512_extractf32x8_ps::<1>(v.0)));
+        four_sums(halves)
+    },
     |p| _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast())))
 );
 registers!(
@@ -174,7 +195,7 @@ registers!(
     |v, p, n| _mm512_mask_storeu_pd(p, (1u8 << n) - 1, v),
     |v| exp_f64(v),
     |v| _mm512_reduce_add_pd(v),
-    |v| _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(v, _mm512_setzero_pd()) == 0,
+    |v| v.map(Self::sum),
     |p| _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())))
 );
 registers!(
@@ -199,7 +220,7 @@ registers!(
         let quarters = _mm_add_ps(halves, _mm_movehl_ps(halves, halves));
         _mm_cvtss_f32(_mm_add_ss(quarters, _mm_shuffle_ps::<1>(quarters, quarters)))
     },
-    |v| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(v, _mm256_setzero_ps())) == 0,
+    |v| four_sums(v.map(|v| v.0)),
     |p| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())))
 );
 registers!(
@@ -223,9 +244,22 @@ registers!(
         let halves = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));
         _mm_cvtsd_f64(_mm_add_sd(halves, _mm_unpackhi_pd(halves, halves)))
     },
-    |v| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(v, _mm256_setzero_pd())) == 0,
+    |v| v.map(Self::sum),
     |p| _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(p.cast::<i32>().read_unaligned())))
 );
+
+/// The sums of four registers, added crosswise: half the work of one after the other.
+#[inline(always)]
+fn four_sums([a, b, c, d]: [__m256; 4]) -> [f32; 4] {
+    // SAFETY: as for `registers!`.
+    unsafe {
+        let quarters = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+        let sums = _mm_add_ps(_mm256_castps256_ps128(quarters), _mm256_extractf128_ps::<1>(quarters));
+        let mut out = [0.0; 4];
+        _mm_storeu_ps(out.as_mut_ptr(), sums);
+        out
+    }
+}
 
 /// Read from `8 - n` on, its first `n` entries are set.
 static MASK32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -1,6 +1,6 @@
 //! A block of rows on its way through the network and back.
 
-use steepest_kernels::{self as kernels, AlignedVec, Float, Inputs, Zeros};
+use steepest_kernels::{self as kernels, AlignedVec, Float, Inputs};
 
 use crate::batches::Rows;
 use crate::dataset::{Dataset, Inputs as Storage};
@@ -34,15 +34,13 @@ impl<T: Float> Activations<T> {
     }
 
     /// Logits of the `n` rows of `x`, and what leads there; the head then makes predictions of them.
-    ///
-    /// With `transposed`, the first layer's weights `(n_in, n_out)`, bytes take the way that leaves out zeros one by one.
-    pub fn forward(&mut self, network: &Network<T>, x: Block<T>, n: usize, transposed: Option<&[T]>) {
+    pub fn forward(&mut self, network: &Network<T>, x: Block<T>, n: usize) {
         let last = network.layers().len() - 1;
         for (l, layer) in network.layers().iter().enumerate() {
             let (weight, bias) = (network.weight(layer), network.bias(layer));
             let z = &mut self.z[l][..n * layer.n_out]; // (n, n_out)
             match l.checked_sub(1) {
-                None => x.affine(weight, bias, transposed, z),
+                None => x.affine(weight, bias, z),
                 Some(before) => {
                     let a = &self.a[before][..n * layer.n_in]; // (n, n_in)
                     kernels::affine(Inputs::plain(a, layer.n_in), weight, bias, z);
@@ -107,13 +105,10 @@ pub(crate) enum Block<'a, T> {
 
 impl<T: Float> Block<'_, T> {
     /// The first layer's logits.
-    fn affine(self, weight: &[T], bias: Option<&[T]>, transposed: Option<&[T]>, z: &mut [T]) {
-        match (self, transposed) {
-            (Self::Bytes(x), Some(transposed)) => {
-                kernels::affine_sparse(x.x, transposed, bias, x.n_in, x.factor, z);
-            }
-            (Self::Bytes(x), None) => kernels::affine(x, weight, bias, z),
-            (Self::Floats(x), _) => kernels::affine(x, weight, bias, z),
+    fn affine(self, weight: &[T], bias: Option<&[T]>, z: &mut [T]) {
+        match self {
+            Self::Bytes(x) => kernels::affine(x, weight, bias, z),
+            Self::Floats(x) => kernels::affine(x, weight, bias, z),
         }
     }
 
@@ -169,10 +164,7 @@ impl<T: Float> Gather<T> {
         let width = data.n_features();
         let row = |i: usize| rows.get(first + i) as usize;
         let is_here = self.loaded.replace(first) == Some(first);
-        let bytes = |x: &'a [u8]| {
-            // Images have margins.
-            Block::Bytes(Inputs { x, n_in: width, factor: T::from_f64(factor), zeros: Zeros::Skip })
-        };
+        let bytes = |x: &'a [u8]| Block::Bytes(Inputs { x, n_in: width, factor: T::from_f64(factor) });
         match data.inputs() {
             Storage::Bytes(all) => {
                 if let Rows::All(_) = rows {

@@ -3,7 +3,8 @@
 use crate::batches::Batches;
 use crate::dataset::{Dataset, Inputs, Targets};
 use crate::error::Error;
-use crate::head::{Head, Output};
+use crate::head::{Axis, DeltaRule, Head, Output, Shift};
+use crate::init::Init;
 use crate::network::NetworkSpec;
 use crate::optimizer::{Optimizer, OptimizerKind};
 use crate::recipe::{BatchSize, BiasGradient, Recipe, ValSplit};
@@ -32,6 +33,8 @@ pub struct Plan {
 const DEFAULT_EPOCHS: u64 = 10;
 /// Some 16 GiB in single precision: more is a slip of the keyboard.
 const MOST_PARAMETERS: usize = 1 << 32;
+/// How far the targets of a row for softmax may be from a sum of 1.
+const SOFTMAX_SUM: f64 = 1e-6;
 
 impl Plan {
     /// Checks `recipe` against the rows that it will split into training and validation.
@@ -62,6 +65,16 @@ impl Plan {
 
         let (output, n_outputs, classes) = outputs(recipe.network.output, data)?;
         recipe.network.output = Some(output);
+        check_start(&recipe)?;
+        check_quirks(&recipe, output)?;
+        check(
+            recipe.training.patience.is_none() || n_validation > 0 || recipe.data.validation.is_some(),
+            || {
+                "training.patience waits for the validation loss, but no rows are held out: \
+             set data.val_split (--val-split 0.1) or data.validation (--val-data), or leave patience out"
+                    .into()
+            },
+        )?;
         let hidden = &recipe.network.hidden;
         let mut sizes = vec![data.n_features()];
         sizes.extend(hidden);
@@ -109,7 +122,14 @@ impl Plan {
         };
         check(fits, || {
             format!("{what} has other targets than the training data: expected the same classes or columns")
-        })
+        })?;
+        match data.targets() {
+            Some(Targets::Values { values, n_outputs }) => {
+                check_values(self.training.head.output(), values, *n_outputs)
+                    .map_err(|e| Error::Plan(format!("{what}: {e}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Fresh batches of this plan.
@@ -148,15 +168,70 @@ fn outputs(wanted: Option<Output>, data: &Dataset) -> Result<(Output, usize, Vec
             }
         }
         Some(Targets::Values { values, n_outputs }) => {
-            check(values.iter().all(|y| y.is_finite()), || "a target is infinite or not a number".into())?;
             let output = wanted.unwrap_or(Output::Identity);
-            let in_range = output == Output::Identity || values.iter().all(|y| (0.0..=1.0).contains(y));
-            check(in_range, || {
-                "targets for sigmoid or softmax are 0 to 1: use network.output = \"identity\" for other numbers".into()
-            })?;
+            check_values(output, values, *n_outputs)?;
             Ok((output, *n_outputs, Vec::new()))
         }
     }
+}
+
+/// Checks that numbers can be the targets of an output layer.
+fn check_values(output: Output, values: &[f64], n_outputs: usize) -> Result<(), Error> {
+    check(values.iter().all(|y| y.is_finite()), || "a target is infinite or not a number".into())?;
+    let in_range = output == Output::Identity || values.iter().all(|y| (0.0..=1.0).contains(y));
+    check(in_range, || {
+        "targets for sigmoid or softmax are 0 to 1: use network.output = \"identity\" for other numbers"
+            .into()
+    })?;
+    if output != Output::Softmax {
+        return Ok(());
+    }
+    let sums = values.chunks_exact(n_outputs.max(1)).map(|row| row.iter().sum::<f64>());
+    match sums.enumerate().find(|(_, sum)| (sum - 1.0).abs() > SOFTMAX_SUM) {
+        None => Ok(()),
+        Some((row, sum)) => Err(Error::Plan(format!(
+            "row {row}: the targets sum to {sum}, but softmax needs parts of classes that sum to 1: \
+             use network.output = \"sigmoid\" for several labels at once, \"identity\" for other numbers"
+        ))),
+    }
+}
+
+/// Checks the numbers that parameters start from.
+fn check_start(recipe: &Recipe) -> Result<(), Error> {
+    let network = &recipe.network;
+    for (key, init) in [("weights", network.weights), ("biases", network.biases)] {
+        if let Init::Constant(x) | Init::Uniform(x) | Init::Normal(x) = init {
+            check(x.is_finite(), || format!("network.{key} is made with {x}: expected a finite number"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses quirks that have no meaning, or that would change nothing.
+fn check_quirks(recipe: &Recipe, output: Output) -> Result<(), Error> {
+    let quirks = &recipe.quirks;
+    let scale = quirks.delta_scale.unwrap_or(1.0);
+    check(scale.is_finite() && scale != 0.0, || {
+        format!("quirks.delta_scale is {scale}: expected a number other than 0")
+    })?;
+    let of_softmax = [
+        ("softmax_shift", quirks.softmax_shift.is_some_and(|shift| shift != Shift::default())),
+        ("softmax_axis", quirks.softmax_axis.is_some_and(|axis| axis != Axis::default())),
+        ("delta_rule", quirks.delta_rule.is_some_and(|rule| rule != DeltaRule::default())),
+    ];
+    for (key, is_set) in of_softmax {
+        check(output == Output::Softmax || !is_set, || {
+            let output = if output == Output::Sigmoid { "sigmoid" } else { "identity" };
+            format!(
+                "quirks.{key} is for softmax, but network.output is \"{output}\": \
+                 leave it out, or all quirks with --textbook"
+            )
+        })?;
+    }
+    check(recipe.network.bias || quirks.bias_gradient != Some(BiasGradient::Summed), || {
+        "quirks.bias_gradient needs biases, but network.bias is false: leave it out, or all quirks with --textbook"
+            .into()
+    })
 }
 
 fn training(recipe: &mut Recipe, head: Head, n_train: usize) -> Result<Training, Error> {
@@ -167,6 +242,9 @@ fn training(recipe: &mut Recipe, head: Head, n_train: usize) -> Result<Training,
     check(r.epochs != Some(0) && r.iterations != Some(0), || "training needs at least one step".into())?;
     check(r.report_every != Some(0) && r.validate_every != Some(0), || {
         "training.report_every and training.validate_every count iterations: expected 1 or more".into()
+    })?;
+    check(r.patience != Some(0), || {
+        "training.patience is 0: expected 1 or more validations, or leave it out to train to the end".into()
     })?;
     if r.epochs.is_none() && r.iterations.is_none() {
         r.epochs = Some(DEFAULT_EPOCHS);

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use steepest_kernels::{self as kernels, AlignedVec, Float, Pool};
+use steepest_kernels::{Float, Pool};
 
 use crate::batches::Rows;
 use crate::dataset::{Dataset, Targets};
@@ -12,9 +12,6 @@ use crate::pass::{Activations, BLOCK, Gather};
 
 /// Blocks that one task takes.
 const BLOCKS_PER_TASK: usize = 4;
-
-/// Units from which on a first layer is worth transposing.
-const WIDE: usize = 64;
 
 /// Loss and accuracy on a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,13 +39,6 @@ pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool:
     let per_task = BLOCKS_PER_TASK * BLOCK;
     let mut out = vec![T::ZERO; n_samples * n_outputs];
     let parts: Vec<Mutex<&mut [T]>> = out.chunks_mut(per_task * n_outputs).map(Mutex::new).collect();
-    // A step would spend more on transposing than it gains; many rows do not.
-    let first = &network.layers()[0];
-    let transposed = (first.n_out >= WIDE && data.is_bytes()).then(|| {
-        let mut transposed = AlignedVec::zeros(first.weight.len());
-        kernels::transpose(network.weight(first), first.n_in, &mut transposed);
-        transposed
-    });
     let buffers = || Mutex::new((Gather::new(), Activations::new(network, BLOCK)));
     let buffers: Vec<_> = (0..pool.threads()).map(|_| buffers()).collect();
     pool.run(parts.len(), &|task, thread| {
@@ -58,7 +48,7 @@ pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool:
             let n = out.len() / n_outputs;
             let first = task * per_task + block * BLOCK;
             let x = gather.rows(data, Rows::All(n_samples), first, n, 0, factor);
-            activations.forward(network, x, n, transposed.as_deref());
+            activations.forward(network, x, n);
             out.copy_from_slice(activations.logits(n));
         }
     });

@@ -45,11 +45,11 @@ pub struct DataRecipe {
     /// Data set to validate on, instead of rows held out of `train`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<String>,
-    /// Rows of `train` to use, such as `"..10000"`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Rows of `train` to use, such as `"..10000"`, or `100` for the first hundred.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text_or_number")]
     pub rows: Option<String>,
     /// Column of a table to predict, by name or number; otherwise it is recognised.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text_or_number")]
     pub target: Option<String>,
     /// Rows held out for validation: a number of rows, or a part such as `0.1`. The first ones, after shuffling.
     pub val_split: ValSplit,
@@ -353,6 +353,25 @@ impl Quirks {
     }
 }
 
+/// A text that may be written as a whole number.
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct Reader;
+    impl Visitor<'_> for Reader {
+        type Value = String;
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a text, or a whole number from 0 on")
+        }
+        fn visit_i64<E: de::Error>(self, n: i64) -> Result<String, E> {
+            let number = u64::try_from(n).map_err(|_| E::invalid_value(de::Unexpected::Signed(n), &self))?;
+            Ok(number.to_string())
+        }
+        fn visit_str<E: de::Error>(self, s: &str) -> Result<String, E> {
+            Ok(s.into())
+        }
+    }
+    deserializer.deserialize_any(Reader).map(Some)
+}
+
 impl Serialize for BatchSize {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -439,6 +458,20 @@ mod tests {
         let change = ("training.batch_size".to_string(), Some(parse_value("0")));
         let message = Recipe::parse("", &[change]).unwrap_err().to_string();
         assert!(message.contains("training.batch_size") && message.contains("from 1 on"), "{message}");
+    }
+
+    #[test]
+    fn rows_and_target_may_be_whole_numbers() {
+        let recipe = Recipe::parse("[data]\nrows = 100\ntarget = 3", &[]).unwrap();
+        assert_eq!((recipe.data.rows.as_deref(), recipe.data.target.as_deref()), (Some("100"), Some("3")));
+        assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);
+        let change = |value| [("data.rows".to_string(), Some(parse_value(value)))];
+        assert_eq!(Recipe::parse("", &change("..7")).unwrap().data.rows.as_deref(), Some("..7"));
+        assert_eq!(Recipe::parse("", &change("7")).unwrap().data.rows.as_deref(), Some("7"));
+        for wrong in ["-1", "1.5", "true"] {
+            let message = Recipe::parse("", &change(wrong)).unwrap_err().to_string();
+            assert!(message.contains("in data.rows") && message.contains("whole number"), "{message}");
+        }
     }
 
     #[test]

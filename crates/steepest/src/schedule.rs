@@ -45,7 +45,8 @@ impl Schedule {
         let warmup = self.warmup_epochs * steps_per_epoch as f64;
         let step = step as f64;
         if step < warmup {
-            return self.rate * (step + 1.0) / warmup.max(1.0);
+            // The last step of a warm-up that is no whole number of steps would go past the peak.
+            return (self.rate * (step + 1.0) / warmup).min(self.rate);
         }
         let epoch = (step - warmup) / steps_per_epoch as f64;
         self.rate
@@ -83,5 +84,14 @@ mod tests {
         assert!((cosine[0] - 0.02).abs() < 1e-15 && (cosine[9] - 0.2).abs() < 1e-15);
         assert!((cosine[10] - 0.2).abs() < 1e-15 && (cosine[39] - 0.02).abs() < 1e-15);
         assert!(cosine[10..].is_sorted_by(|a, b| a >= b));
+    }
+
+    #[test]
+    fn a_warm_up_never_exceeds_the_rate() {
+        for warmup_epochs in [0.01, 0.05, 0.13, 0.25, 1.99] {
+            let rates = rates(Schedule { warmup_epochs, ..Schedule::constant(0.2) });
+            assert!(rates.iter().all(|&r| r <= 0.2) && rates[39] == 0.2, "{warmup_epochs}: {rates:?}");
+            assert!(rates.is_sorted(), "{warmup_epochs}: {rates:?}");
+        }
     }
 }

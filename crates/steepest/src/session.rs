@@ -18,6 +18,8 @@ pub struct Session<T> {
     validation: Option<Dataset>,
     epoch: EpochSums,
     best: Option<Best<T>>,
+    /// Validations since the best one.
+    since_best: u64,
 }
 
 /// What came of one step.
@@ -57,8 +59,9 @@ pub enum Stop {
     Finished,
     /// The validation loss has stopped improving; the network is the best one, from this iteration.
     Patience {
-        /// The step after which it was best, from 0.
-        best: u64,
+        /// The step after which it was best, from 0; none if the validation loss was never finite: the network is then
+        /// that of the last step.
+        best: Option<u64>,
     },
 }
 
@@ -73,8 +76,6 @@ struct Best<T> {
     loss: f64,
     iteration: u64,
     parameters: AlignedVec<T>,
-    /// Validations since.
-    since: u64,
 }
 
 /// What a session may be given instead of what its plan would make.
@@ -150,7 +151,7 @@ impl<T: Float> Session<T> {
             data.select(&plan.split.train)
         };
         let trainer = Trainer::new(plan.training.clone(), network, train, batches, threads);
-        Ok(Self { plan, trainer, validation, epoch: EpochSums::default(), best: None })
+        Ok(Self { plan, trainer, validation, epoch: EpochSums::default(), best: None, since_best: 0 })
     }
 
     /// What it executes.
@@ -186,7 +187,7 @@ impl<T: Float> Session<T> {
         self.trainer.trace()
     }
 
-    /// One step, and validation and report when they are due.
+    /// One step, and validation and report when they are due; with rows to validate on, both are due at the last step.
     ///
     /// # Errors
     /// [`Error::Diverged`]; the network is then the last good one.
@@ -199,8 +200,10 @@ impl<T: Float> Session<T> {
             Some(every) => step.iteration % every == 0,
             None => step.ends_epoch || is_last,
         };
+        let validates_last = is_last && self.validation.is_some();
+        let is_main = is_main || validates_last;
         let validates = match training.validate_every {
-            Some(every) => step.iteration % every == 0,
+            Some(every) => step.iteration % every == 0 || validates_last,
             None => is_main,
         };
         let mut report = None;
@@ -214,8 +217,11 @@ impl<T: Float> Session<T> {
             let Step { iteration, epoch, .. } = step;
             report = Some(Report { iteration, epoch: epoch + 1, lr, loss, accuracy, validation, is_main });
             if let (Some(patience), Some(validation)) = (training.patience, validation) {
-                stop = self.early_stop(patience, validation.loss, iteration, stop);
+                stop = self.early_stop(patience, validation.loss, iteration).or(stop);
             }
+        }
+        if let (Some(_), Some(best)) = (stop, &self.best) {
+            self.trainer.network_mut().parameters.copy_from_slice(&best.parameters);
         }
         if step.ends_epoch {
             self.epoch = EpochSums::default();
@@ -223,27 +229,19 @@ impl<T: Float> Session<T> {
         Ok(Progress { step, report, stop })
     }
 
-    /// Keeps the best parameters; restores them when training ends.
-    fn early_stop(&mut self, patience: u64, loss: f64, iteration: u64, stop: Option<Stop>) -> Option<Stop> {
-        let best = match &mut self.best {
-            Some(best) if loss >= best.loss => {
-                best.since += 1;
-                best
-            }
-            best => {
-                let parameters = self.trainer.network().parameters.clone();
-                best.insert(Best { loss, iteration, parameters, since: 0 })
-            }
-        };
-        if best.since >= patience || stop.is_some() {
-            self.trainer.network_mut().parameters.copy_from_slice(&best.parameters);
-            return Some(if best.since >= patience {
-                Stop::Patience { best: best.iteration }
-            } else {
-                Stop::Finished
-            });
+    /// Keeps the best parameters, and says when they have been the best for too long.
+    fn early_stop(&mut self, patience: u64, loss: f64, iteration: u64) -> Option<Stop> {
+        // What is not a number is not the best, either.
+        let improves = loss < self.best.as_ref().map_or(f64::INFINITY, |best| best.loss);
+        if improves {
+            let parameters = self.trainer.network().parameters.clone();
+            self.best = Some(Best { loss, iteration, parameters });
+            self.since_best = 0;
+        } else {
+            self.since_best += 1;
         }
-        stop
+        let best = self.best.as_ref().map(|best| best.iteration);
+        (self.since_best >= patience).then_some(Stop::Patience { best })
     }
 }
 
@@ -257,5 +255,77 @@ impl EpochSums {
     fn means(&self, step: &Step) -> (f64, Option<f64>) {
         let rows = self.rows as f64;
         (self.loss / rows, step.accuracy.map(|_| self.correct / rows))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{Inputs, Targets};
+    use crate::recipe::Recipe;
+
+    /// Two classes by the sign of one input; `scale` blows up the rows to validate on.
+    fn session(text: &str, scale: f32) -> Session<f32> {
+        let data = |n: u32, scale: f32| {
+            let x = (0..n).map(|i| (i as f32 - 20.5) * scale).collect();
+            let labels = (0..n).map(|i| u32::from(i % 7 > 3)).collect();
+            let names = vec!["a".into(), "b".into()];
+            Dataset::new(Inputs::F32(x), 1, Some(Targets::Classes { labels, names })).unwrap()
+        };
+        let text = format!("[data]\nvalidation = \"given\"\n[network]\nhidden = [4]\n[training]\n{text}");
+        let plan = Plan::new(Recipe::parse(&text, &[]).unwrap(), &data(40, 0.05)).unwrap();
+        Session::new(plan, data(40, 0.05), Some(data(25, scale)), Start::default(), 1).unwrap()
+    }
+
+    fn run(session: &mut Session<f32>) -> (Vec<Report>, Stop) {
+        let mut reports = Vec::new();
+        loop {
+            let progress = session.advance().unwrap();
+            reports.extend(progress.report);
+            if let Some(stop) = progress.stop {
+                return (reports, stop);
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_step_is_validated_and_the_best_weights_come_back() {
+        let text = "patience = 1000\niterations = 30\nvalidate_every = 7\nreport_every = 11\nlr = 0.3";
+        let mut session = session(text, 0.05);
+        let (reports, stop) = run(&mut session);
+        assert_eq!(stop, Stop::Finished);
+        let validated: Vec<u64> =
+            reports.iter().filter(|r| r.validation.is_some()).map(|r| r.iteration).collect();
+        assert_eq!(validated, [0, 7, 14, 21, 28, 29]);
+        assert!(reports.last().is_some_and(|r| r.is_main));
+        let losses: Vec<f64> = reports.iter().filter_map(|r| r.validation).map(|v| v.loss).collect();
+        let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        assert!(losses[losses.len() - 1] > best, "the last step is not the best one: {losses:?}");
+        let validation = session.validation().unwrap().clone();
+        assert_eq!(session.evaluate(&validation).loss, best);
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_is_never_the_best() {
+        let mut session = session("patience = 3", 0.05);
+        for (i, (loss, best)) in
+            [(f64::NAN, None), (f64::INFINITY, None), (2.0, Some(2)), (f64::NAN, Some(2)), (1.0, Some(4))]
+                .into_iter()
+                .enumerate()
+        {
+            assert_eq!(session.early_stop(3, loss, i as u64), None);
+            assert_eq!(session.best.as_ref().map(|b| b.iteration), best);
+        }
+        let stops = [f64::NAN, 1.0, f64::INFINITY].map(|loss| session.early_stop(3, loss, 5));
+        assert_eq!(stops, [None, None, Some(Stop::Patience { best: Some(4) })]);
+    }
+
+    #[test]
+    fn validation_losses_that_are_all_infinite_stop_a_run_as_it_is() {
+        let mut session = session("patience = 2\nepochs = 50", 1e38);
+        let (reports, stop) = run(&mut session);
+        assert!(reports.iter().all(|r| !r.validation.unwrap().loss.is_finite()));
+        assert_eq!((reports.len(), stop), (2, Stop::Patience { best: None }));
+        assert!(session.trainer().network().parameters.iter().all(|w| w.is_finite()));
     }
 }

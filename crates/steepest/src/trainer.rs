@@ -306,7 +306,7 @@ impl<T: Float> Trainer<T> {
         let mut gather = Gather::new();
         let x = batch.rows(&mut gather, 0, n);
         let mut activations = Activations::new(&before, n);
-        activations.forward(&before, x, n, None);
+        activations.forward(&before, x, n);
         let coupling =
             training.head.is_coupled().then(|| training.head.couple(std::iter::once(activations.logits(n))));
         let mut delta = deltas(&before, n);
@@ -381,7 +381,7 @@ impl<T: Float> Shard<T> {
             if self.activations.len() == b {
                 self.activations.push(Activations::new(batch.network, BLOCK));
             }
-            self.activations[b].forward(batch.network, batch.rows(&mut scratch.gather, row, n), n, None);
+            self.activations[b].forward(batch.network, batch.rows(&mut scratch.gather, row, n), n);
         }
     }
 
@@ -400,7 +400,7 @@ impl<T: Float> Shard<T> {
             let activations = match coupling {
                 Some(_) => &mut self.activations[b],
                 None => {
-                    activations.forward(batch.network, x, n, None);
+                    activations.forward(batch.network, x, n);
                     activations
                 }
             };

@@ -23,7 +23,7 @@ fn train<T: Float>(recipe: &Recipe, data: &Dataset, threads: usize) -> Vec<T> {
     for _ in 0..plan.training.total_steps {
         trainer.step().unwrap();
     }
-    trainer.network().parameters.clone()
+    trainer.network().parameters.to_vec()
 }
 
 #[test]

@@ -7,36 +7,41 @@ use steepest::{
     Schedule, Targets, Trainer, Training,
 };
 
-const ROWS: usize = 11;
 const FEATURES: usize = 5;
 const ALLOWED: f64 = 1e-8;
 
 struct Case {
     activation: Activation,
     output: Output,
-    targets: fn(&mut ChaCha8Rng) -> (Targets, usize),
+    targets: MakeTargets,
     bias: bool,
     l2: f64,
     hidden: Vec<usize>,
+    rows: usize,
+    threads: usize,
 }
 
-fn classes(n: u32) -> impl Fn(&mut ChaCha8Rng) -> Targets {
-    move |rng| {
-        let labels = (0..ROWS).map(|_| rng.random_range(0..n)).collect();
-        Targets::Classes { labels, names: (0..n).map(|c| c.to_string()).collect() }
-    }
+/// So few rows are one block of one shard.
+const FEW_ROWS: usize = 11;
+
+/// Makes targets for so many rows; says how many outputs they are for.
+type MakeTargets = fn(&mut ChaCha8Rng, usize) -> (Targets, usize);
+
+fn classes(rng: &mut ChaCha8Rng, rows: usize, n: u32) -> Targets {
+    let labels = (0..rows).map(|_| rng.random_range(0..n)).collect();
+    Targets::Classes { labels, names: (0..n).map(|c| c.to_string()).collect() }
 }
 
 /// Each textbook head with the targets it is for.
-const HEADS: [(Output, fn(&mut ChaCha8Rng) -> (Targets, usize)); 4] = [
-    (Output::Softmax, |rng| (classes(3)(rng), 3)),
-    (Output::Sigmoid, |rng| (classes(2)(rng), 1)),
-    (Output::Sigmoid, |rng| {
-        let values = (0..ROWS * 3).map(|_| f64::from(rng.random_range(0..2u8))).collect();
+const HEADS: [(Output, MakeTargets); 4] = [
+    (Output::Softmax, |rng, rows| (classes(rng, rows, 3), 3)),
+    (Output::Sigmoid, |rng, rows| (classes(rng, rows, 2), 1)),
+    (Output::Sigmoid, |rng, rows| {
+        let values = (0..rows * 3).map(|_| f64::from(rng.random_range(0..2u8))).collect();
         (Targets::Values { values, n_outputs: 3 }, 3)
     }),
-    (Output::Identity, |rng| {
-        let values = (0..ROWS * 2).map(|_| rng.random_range(-2.0..2.0)).collect();
+    (Output::Identity, |rng, rows| {
+        let values = (0..rows * 2).map(|_| rng.random_range(-2.0..2.0)).collect();
         (Targets::Values { values, n_outputs: 2 }, 2)
     }),
 ];
@@ -45,8 +50,8 @@ const HEADS: [(Output, fn(&mut ChaCha8Rng) -> (Targets, usize)); 4] = [
 fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
     for seed in 0..1000 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let (targets, n_outputs) = (case.targets)(&mut rng);
-        let x = (0..ROWS * FEATURES).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let (targets, n_outputs) = (case.targets)(&mut rng, case.rows);
+        let x = (0..case.rows * FEATURES).map(|_| rng.random_range(-1.0..1.0)).collect();
         let data = Dataset::new(Inputs::F64(x), FEATURES, Some(targets)).unwrap();
         let sizes = [&[FEATURES], case.hidden.as_slice(), &[n_outputs]].concat();
         let spec = NetworkSpec { sizes, activation: case.activation, bias: case.bias };
@@ -60,12 +65,13 @@ fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
             total_steps: 1,
             divide_by: 1.0,
         };
-        let batches = || steepest::Batches::new(ROWS, None, Sampling::Ordered, 0);
-        let new = || Trainer::new(training.clone(), network.clone(), data.clone(), batches(), 1);
+        let batches = || steepest::Batches::new(case.rows, None, Sampling::Ordered, 0);
+        let new = || Trainer::new(training.clone(), network.clone(), data.clone(), batches(), case.threads);
         let (_, trace) = new().trace().unwrap();
         let last = format!("z{}", case.hidden.len() + 1);
         let hidden_sums = trace.iter().filter(|(name, ..)| name.starts_with('z') && *name != last);
-        if hidden_sums.flat_map(|(.., z)| z).all(|z| z.abs() > 1e-3) {
+        let has_kink = matches!(case.activation, Activation::Relu | Activation::LeakyRelu);
+        if !has_kink || hidden_sums.flat_map(|(.., z)| z).all(|z| z.abs() > 1e-3) {
             return (new(), data);
         }
     }
@@ -108,14 +114,25 @@ fn every_activation_head_bias_and_penalty_at_every_depth() {
             for bias in [true, false] {
                 for l2 in [0.0, 0.1] {
                     for hidden in [vec![], vec![4], vec![4, 3], vec![4, 3, 4]] {
-                        let case = Case { activation, output, targets, bias, l2, hidden: hidden.clone() };
+                        let hidden = hidden.clone();
+                        let case = Case {
+                            activation,
+                            output,
+                            targets,
+                            bias,
+                            l2,
+                            hidden,
+                            rows: FEW_ROWS,
+                            threads: 1,
+                        };
                         let (mut trainer, data) = trainer(&case);
                         trainer.gradients().unwrap();
                         let gradient = trainer.gradient().to_vec();
                         let error = worst(&gradient, &numeric_gradient(&mut trainer, &data));
                         assert!(
                             error <= ALLOWED,
-                            "{activation:?} {output:?} bias {bias} l2 {l2} hidden {hidden:?}: off by {error:.1e}"
+                            "{activation:?} {output:?} bias {bias} l2 {l2} hidden {:?}: off by {error:.1e}",
+                            case.hidden
                         );
                     }
                 }
@@ -125,10 +142,36 @@ fn every_activation_head_bias_and_penalty_at_every_depth() {
 }
 
 #[test]
+fn several_shards_of_several_blocks_on_several_threads() {
+    use Activation::*;
+    let [softmax, _, labels, identity] = HEADS;
+    // 150 rows are three shards; only thousands give a shard more than one block.
+    for (activation, (output, targets), rows) in
+        [(Relu, softmax, 150), (Tanh, identity, 150), (Sigmoid, labels, 4500), (Tanh, softmax, 4500)]
+    {
+        let case =
+            Case { activation, output, targets, bias: true, l2: 0.1, hidden: vec![4, 3], rows, threads: 2 };
+        let (mut trainer, data) = trainer(&case);
+        trainer.gradients().unwrap();
+        let gradient = trainer.gradient().to_vec();
+        let error = worst(&gradient, &numeric_gradient(&mut trainer, &data));
+        assert!(error <= ALLOWED, "{activation:?} {output:?} {rows} rows: off by {error:.1e}");
+    }
+}
+
+#[test]
 fn planted_mistakes_are_caught() {
     let (output, targets) = HEADS[0];
-    let case =
-        Case { activation: Activation::Tanh, output, targets, bias: true, l2: 0.1, hidden: vec![4, 4] };
+    let case = Case {
+        activation: Activation::Tanh,
+        output,
+        targets,
+        bias: true,
+        l2: 0.1,
+        hidden: vec![4, 4],
+        rows: FEW_ROWS,
+        threads: 1,
+    };
     let (mut trainer, data) = trainer(&case);
     trainer.gradients().unwrap();
     let gradient = trainer.gradient().to_vec();
@@ -146,7 +189,7 @@ fn planted_mistakes_are_caught() {
         for range in [layer.weight.clone(), layer.bias.clone()] {
             mistakes.push(("a sign", scaled(range.clone(), -1.0)));
             mistakes.push(("a factor 2", scaled(range.clone(), 2.0)));
-            mistakes.push(("a missing 1/m", scaled(range, ROWS as f64)));
+            mistakes.push(("a missing 1/m", scaled(range, FEW_ROWS as f64)));
         }
     }
     let square = &layers[1];

@@ -1,0 +1,97 @@
+//! What a plan refuses, and what it says.
+
+use steepest::{Dataset, Inputs, Plan, Recipe, Targets};
+
+fn data(targets: Targets) -> Dataset {
+    let n = targets.n_samples();
+    Dataset::new(Inputs::F64((0..n * 2).map(|i| i as f64).collect()), 2, Some(targets)).unwrap()
+}
+
+fn classes() -> Dataset {
+    data(Targets::Classes {
+        labels: vec![0, 1, 2, 0, 1, 2, 0, 1, 2, 0],
+        names: ["a", "b", "c"].map(String::from).into(),
+    })
+}
+
+fn values(row: [f64; 2]) -> Dataset {
+    data(Targets::Values { values: row.repeat(10), n_outputs: 2 })
+}
+
+fn plan(text: &str, data: &Dataset) -> Result<Plan, String> {
+    Plan::new(Recipe::parse(text, &[]).unwrap(), data).map_err(|e| e.to_string())
+}
+
+#[track_caller]
+fn refuses(text: &str, data: &Dataset, says: &[&str]) {
+    let message = plan(text, data).expect_err(text);
+    assert!(says.iter().all(|part| message.contains(part)), "{message}\ndoes not say all of {says:?}");
+}
+
+#[test]
+fn patience_needs_something_to_wait_for() {
+    let data = classes();
+    refuses("[training]\npatience = 0", &data, &["training.patience is 0", "1 or more"]);
+    refuses(
+        "[training]\npatience = 3\n[data]\nval_split = 0",
+        &data,
+        &["no rows are held out", "--val-split"],
+    );
+    // A tenth of four rows is none.
+    refuses("[training]\npatience = 3", &data.rows(0..4).unwrap(), &["no rows are held out"]);
+    plan("[training]\npatience = 3", &data).unwrap();
+    plan("[training]\npatience = 3\n[data]\nval_split = 0\nvalidation = \"other.csv\"", &data).unwrap();
+}
+
+#[test]
+fn numbers_must_be_finite() {
+    let data = classes();
+    for x in ["inf", "nan", "0.0"] {
+        refuses(&format!("[quirks]\ndelta_scale = {x}"), &data, &["quirks.delta_scale is", "other than 0"]);
+    }
+    for init in ["constant = inf", "uniform = nan", "normal = -inf"] {
+        for key in ["weights", "biases"] {
+            let text = format!("[network]\n{key} = {{ {init} }}");
+            refuses(&text, &data, &[&format!("network.{key}"), "finite"]);
+        }
+    }
+    plan("[quirks]\ndelta_scale = -1.0\n[network]\nbiases = { constant = 0.0 }", &data).unwrap();
+}
+
+#[test]
+fn quirks_that_would_change_nothing_are_refused() {
+    let numbers = values([1.5, -2.0]);
+    for quirk in ["softmax_shift = \"batch\"", "softmax_axis = \"batch\"", "delta_rule = \"diagonal\""] {
+        let key = quirk.split_once(' ').unwrap().0;
+        refuses(
+            &format!("[quirks]\n{quirk}"),
+            &numbers,
+            &[&format!("quirks.{key}"), "\"identity\"", "--textbook"],
+        );
+        let text = format!("[network]\noutput = \"sigmoid\"\n[quirks]\n{quirk}");
+        refuses(&text, &classes(), &["\"sigmoid\""]);
+        plan(&format!("[quirks]\n{quirk}"), &classes()).unwrap();
+    }
+    let text = "[network]\nbias = false\n[quirks]\nbias_gradient = \"summed\"";
+    refuses(text, &classes(), &["quirks.bias_gradient", "network.bias"]);
+    // The textbook's own values change nothing anywhere.
+    plan("[quirks]\nsoftmax_shift = \"sample\"\ndelta_rule = \"gradient\"", &numbers).unwrap();
+    plan("[network]\nbias = false\n[quirks]\nbias_gradient = \"per-unit\"", &classes()).unwrap();
+    // This one may be left without effect: flags that switch the split off combine with any recipe.
+    plan("[data]\nshuffle = false\nval_split = 0\n[quirks]\nsplit_shuffle = \"overwrite\"", &classes())
+        .unwrap();
+}
+
+#[test]
+fn targets_of_softmax_are_parts_that_sum_to_one() {
+    let softmax = "[network]\noutput = \"softmax\"";
+    refuses(softmax, &values([0.5, 0.2]), &["row 0", "sum to 0.7", "sigmoid", "identity"]);
+    refuses(softmax, &values([1.0, 1.0]), &["sum to 2"]);
+    refuses(softmax, &values([1.5, -0.5]), &["0 to 1"]);
+    let plan_of = plan(softmax, &values([0.3, 0.7000005])).unwrap();
+    plan("[network]\noutput = \"sigmoid\"", &values([1.0, 1.0])).unwrap();
+    // Other data sets of a run must fit in the same way.
+    let message = plan_of.check_fits(&values([0.5, 0.2]), "the test set").unwrap_err().to_string();
+    assert!(message.contains("the test set: row 0"), "{message}");
+    plan_of.check_fits(&values([0.5, 0.5]), "the test set").unwrap();
+}
