@@ -72,7 +72,11 @@ fn outcome(experiment: &Experiment, recipe: &Recipe, threads: usize) -> Result<R
     }
 }
 
-fn outcome_in<T: Stored>(experiment: &Experiment, recipe: &Recipe, threads: usize) -> Result<Result<Outcome, u64>> {
+fn outcome_in<T: Stored>(
+    experiment: &Experiment,
+    recipe: &Recipe,
+    threads: usize,
+) -> Result<Result<Outcome, u64>> {
     let plan = experiment.plan(recipe)?;
     let (data, validation) = (experiment.data.clone(), experiment.validation.clone());
     let mut session = Session::<T>::new(plan, data, validation, Start::default(), threads)?;
@@ -107,7 +111,8 @@ fn row(variant: String, outcomes: Vec<(u64, Result<Outcome, u64>)>) -> Row {
 /// A Markdown table that also reads well in a terminal.
 fn table(rows: &[Row]) -> String {
     let has_clean = rows.iter().any(|row| row.clean_accuracy.is_some());
-    let mut header = vec!["variant", "train", "validation", "clean rows", "test", "± over seeds", "seconds", "note"];
+    let mut header =
+        vec!["variant", "train", "validation", "clean rows", "test", "± over seeds", "seconds", "note"];
     if !has_clean {
         header.remove(3);
     }
@@ -131,7 +136,8 @@ fn table(rows: &[Row]) -> String {
     });
     let header: Vec<String> = header.into_iter().map(String::from).collect();
     let lines: Vec<Vec<String>> = std::iter::once(header).chain(cells).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0).max(3);
+    let width =
+        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0).max(3);
     let mut text = String::new();
     for (i, line) in lines.iter().enumerate() {
         let cells = line.iter().enumerate().map(|(c, cell)| format!(" {cell:<w$} ", w = width(c)));

@@ -7,7 +7,8 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use serde::Serialize;
 use steepest::{
-    AnyModel, ConfusionMatrix, Dataset, Float, Model, Output, Pool, Precision, Predictions, RegressionScore, Targets,
+    AnyModel, ConfusionMatrix, Dataset, Float, Model, Output, Pool, Precision, Predictions, RegressionScore,
+    Targets,
 };
 use steepest_io::{CsvOptions, DataError, DataSpec, LoadOptions, Part, RowRange, load_part};
 
@@ -103,8 +104,13 @@ pub fn load_data<T: Float>(model: &Model<T>, spec: &str, rows: Option<&str>) -> 
     let double = model.recipe.precision == Precision::F64;
     let csv = CsvOptions { target: model.recipe.data.target.clone(), double };
     let options = LoadOptions { csv, rows, ..LoadOptions::default() };
-    let without_target =
-        || load_part(&spec, Part::Test, &LoadOptions { csv: CsvOptions { target: None, double }, ..options.clone() });
+    let without_target = || {
+        load_part(
+            &spec,
+            Part::Test,
+            &LoadOptions { csv: CsvOptions { target: None, double }, ..options.clone() },
+        )
+    };
     let loaded = match load_part(&spec, Part::Test, &options) {
         // The model may have learnt from a table whose target column this data set does not have or need.
         Err(DataError::TargetOutsideCsv { .. } | DataError::CsvTarget { .. }) => without_target()?,

@@ -83,10 +83,12 @@ impl Experiment {
         {
             recipe.data.val_split = ValSplit::Part(OTHER_VAL_SPLIT);
         }
-        if let Some(spec) = recipe.data.test.as_deref().filter(|_| test.is_none() || args.test_data.is_some()) {
+        if let Some(spec) = recipe.data.test.as_deref().filter(|_| test.is_none() || args.test_data.is_some())
+        {
             test = Some(load_part(&DataSpec::parse(spec)?, Part::Test, &others)?);
         }
-        let load_validation = |spec: &str| anyhow::Ok(load_part(&DataSpec::parse(spec)?, Part::Train, &others)?);
+        let load_validation =
+            |spec: &str| anyhow::Ok(load_part(&DataSpec::parse(spec)?, Part::Train, &others)?);
         let validation = recipe.data.validation.as_deref().map(load_validation).transpose()?;
         Ok(Self { recipe, data, validation, test })
     }
@@ -158,9 +160,9 @@ fn overrides(args: &RecipeArgs) -> Result<Vec<Override>> {
         changes.push(("quirks".into(), None));
     }
     for change in &args.set {
-        let (key, value) = change
-            .split_once('=')
-            .ok_or_else(|| UsageError(format!("--set {change}: expected KEY=VALUE, such as training.l2=0.0001")))?;
+        let (key, value) = change.split_once('=').ok_or_else(|| {
+            UsageError(format!("--set {change}: expected KEY=VALUE, such as training.l2=0.0001"))
+        })?;
         changes.push((key.trim().into(), Some(parse_value(value.trim()))));
     }
     Ok(changes)
@@ -180,6 +182,7 @@ fn hidden_layers(text: &str) -> Result<Value> {
     }
     let unit = |part: &str| part.trim().parse::<i64>().ok().filter(|&n| n > 0).map(Value::Integer);
     let units: Option<Vec<Value>> = text.split(',').map(unit).collect();
-    let message = || UsageError(format!("--hidden {text}: expected units of each layer, such as 128,64, or none"));
+    let message =
+        || UsageError(format!("--hidden {text}: expected units of each layer, such as 128,64, or none"));
     Ok(units.ok_or_else(message)?.into())
 }

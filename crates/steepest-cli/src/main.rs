@@ -62,7 +62,8 @@ fn check_instruction_set() -> anyhow::Result<()> {
         return Ok(());
     }
     let (wanted, names) = (wanted.display(), names.join(", "));
-    Err(UsageError(format!("STEEPEST_SIMD is {wanted}: expected one of {names}, or nothing for the widest")).into())
+    Err(UsageError(format!("STEEPEST_SIMD is {wanted}: expected one of {names}, or nothing for the widest"))
+        .into())
 }
 
 /// An error with its causes, less those that it already spells out.

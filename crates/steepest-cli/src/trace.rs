@@ -16,7 +16,9 @@ pub fn run(args: &TraceArgs) -> Result<()> {
     let plan = experiment.plan(&experiment.recipe)?;
     let total = plan.training.total_steps;
     if args.step >= total {
-        return Err(UsageError(format!("--step {}: the recipe has steps 0 to {}", args.step, total - 1)).into());
+        return Err(
+            UsageError(format!("--step {}: the recipe has steps 0 to {}", args.step, total - 1)).into()
+        );
     }
     match plan.recipe.precision {
         Precision::F32 => trace::<f32>(args, experiment, plan),

@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
 use steepest::{
-    Error, Evaluation, Inputs, InstructionSet, Network, Plan, Precision, Progress, Session, Start, Stop, instruction_set,
+    Error, Evaluation, Inputs, InstructionSet, Network, Plan, Precision, Progress, Session, Start, Stop,
+    instruction_set,
 };
 use steepest_io::{Metrics, RunFolder, Stored, fingerprint, load_weights, read_npy_rows, save_model};
 
@@ -126,7 +127,8 @@ pub fn execute<T: Stored>(
     };
     let validation = session.validation().cloned().map(|data| session.evaluate(&data));
     let test = experiment.test.as_ref().map(|data| session.evaluate(data));
-    let clean = leak.as_ref().filter(|leak| leak.clean.n_samples() > 0).map(|leak| session.evaluate(&leak.clean));
+    let clean =
+        leak.as_ref().filter(|leak| leak.clean.n_samples() > 0).map(|leak| session.evaluate(&leak.clean));
     let outcome = Outcome {
         seconds,
         epochs: session.trainer().epochs(),
@@ -170,7 +172,8 @@ fn closing_lines(outcome: &Outcome, stop: Stop, model: &Path, sha256: &str, plan
             None => "Stopped early: the validation loss was never a finite number".into(),
         });
     }
-    let mut figures = vec![format!("{} iterations in {:.2} s", thousands(outcome.iterations), outcome.seconds)];
+    let mut figures =
+        vec![format!("{} iterations in {:.2} s", thousands(outcome.iterations), outcome.seconds)];
     for (name, value) in [
         ("train", outcome.train_accuracy),
         ("validation", outcome.validation_accuracy),

@@ -146,7 +146,9 @@ fn a_folder_in_use_is_left_alone() {
 fn what_is_told_while_it_learns() {
     let bench = Bench::new();
     let text = bench.ok(&format!("train {TINY} --out run"));
-    for part in ["784-128-10 (101,770 parameters)", "epoch 2/2  loss", "samples/s", "Model: run", "steepest evaluate"] {
+    for part in
+        ["784-128-10 (101,770 parameters)", "epoch 2/2  loss", "samples/s", "Model: run", "steepest evaluate"]
+    {
         assert!(text.contains(part), "{text}\ndoes not have {part:?}");
     }
 }
@@ -156,7 +158,9 @@ fn usage_mistakes_have_exit_code_2() {
     let bench = Bench::new();
     bench.fails(2, "train digits --epochs 1 --iterations 5", "cannot be used with");
     let message = bench.fails(2, "train digit", "no recipe named \"digit\"");
-    for name in ["digits", "digits-transfer", "kaggle-csv-relu", "keras-npz-relu", "mnist-csv-relu", "idx-sigmoid"] {
+    for name in
+        ["digits", "digits-transfer", "kaggle-csv-relu", "keras-npz-relu", "mnist-csv-relu", "idx-sigmoid"]
+    {
         assert!(message.contains(name), "{message}");
     }
     bench.fails(2, "train digits --hidden 0", "--hidden 0");
@@ -202,7 +206,8 @@ fn a_recipe_fits_itself_to_other_data() {
     bench.fails(1, "train --data words.csv --val-split 2000", "holds out 2000 of 40 rows");
     bench.fails(1, "train --data words.csv --set data.val_split=2000", "holds out 2000 of 40 rows");
     // Whole numbers are rows and columns, too.
-    bench.ok("train --data words.csv --set data.rows=30 --set data.val_split=3 --epochs 1 --out less --quiet");
+    bench
+        .ok("train --data words.csv --set data.rows=30 --set data.val_split=3 --epochs 1 --out less --quiet");
     assert!(bench.read("less/plan.toml").contains("rows = \"0..30\""));
 }
 
@@ -216,7 +221,10 @@ fn quirks_combine_with_flags() {
     let leaked = leaky["leaked_rows"].as_u64().unwrap();
     assert!((1..=20).contains(&leaked) && leaky["clean_accuracy"].is_f64(), "{leaky}");
     let text = bench.ok(&format!("{tiny} --val-split 20 --out again"));
-    assert!(text.contains(&format!("warning: {leaked} validation rows also occur among the training rows")), "{text}");
+    assert!(
+        text.contains(&format!("warning: {leaked} validation rows also occur among the training rows")),
+        "{text}"
+    );
     let textbook = bench.json(&format!("{tiny} --val-split 20 --textbook --out textbook --json"));
     assert_eq!(textbook["leaked_rows"], 0);
     bench.line("line.csv", 40, 0.0);
@@ -226,7 +234,8 @@ fn quirks_combine_with_flags() {
 #[test]
 fn early_stopping_restores_the_best_weights() {
     let bench = Bench::new();
-    let args = "train digits --rows ..600 --val-split 100 --epochs 40 --patience 2 --lr 0.02 --out run --json";
+    let args =
+        "train digits --rows ..600 --val-split 100 --epochs 40 --patience 2 --lr 0.02 --out run --json";
     let json = bench.json(args);
     let history = json["history"].as_array().unwrap();
     let best = |a: &&Value, b: &&Value| {
@@ -245,7 +254,9 @@ fn double_precision_begins_in_the_file() {
     bench.line("b.csv", 40, 1e-9);
     let train = |data: &str, precision: &str| {
         let name = format!("{data}-{precision}");
-        let args = format!("train --data {data} --precision {precision} --hidden none --epochs 1 --out {name} --json");
+        let args = format!(
+            "train --data {data} --precision {precision} --hidden none --epochs 1 --out {name} --json"
+        );
         bench.json(&args)["loss"].as_f64().unwrap()
     };
     assert_ne!(train("a.csv", "f64"), train("b.csv", "f64"));
@@ -264,9 +275,11 @@ fn double_precision_begins_in_the_file() {
 #[test]
 fn quirks_are_compared() {
     let bench = Bench::new();
-    let tiny = "compare kaggle-csv-relu --data digits/train --rows ..300 --val-split 50 --iterations 3 --seeds 2";
+    let tiny =
+        "compare kaggle-csv-relu --data digits/train --rows ..300 --val-split 50 --iterations 3 --seeds 2";
     let rows = bench.json(&format!("{tiny} --json"));
-    let names: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["variant"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        rows.as_array().unwrap().iter().map(|row| row["variant"].as_str().unwrap()).collect();
     assert_eq!(names, ["as written", "textbook", "only delta_scale", "only softmax_shift"]);
     assert_eq!(rows[0]["diverged"], serde_json::json!([]));
     // A shared shift cancels out; a doubled gradient does not.
@@ -283,13 +296,18 @@ fn a_step_can_be_traced() {
     let text = bench.ok(&format!("{tiny} --step 3 --out step.npz"));
     assert!(text.starts_with("step 3: 50 rows, loss ") && text.contains("(10, 784)"), "{text}");
     let bytes = std::fs::read(bench.path().join("step.npz")).unwrap();
-    for name in ["x", "z1", "a1", "z2", "a2", "delta1", "delta2", "d_W1", "d_b1", "W1", "b1", "W1_new", "b2_new"] {
+    for name in
+        ["x", "z1", "a1", "z2", "a2", "delta1", "delta2", "d_W1", "d_b1", "W1", "b1", "W1_new", "b2_new"]
+    {
         let name = format!("{name}.npy");
         assert!(bytes.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
     }
     // The array `x` is a data set without labels.
     let info = bench.json("data info step.npz --json");
-    assert_eq!((&info["n_samples"], &info["n_features"], &info["max"]), (&50.into(), &784.into(), &1.0.into()));
+    assert_eq!(
+        (&info["n_samples"], &info["n_features"], &info["max"]),
+        (&50.into(), &784.into(), &1.0.into())
+    );
     bench.fails(2, &format!("{tiny} --step 4"), "steps 0 to 3");
 }
 

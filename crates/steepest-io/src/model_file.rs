@@ -153,7 +153,9 @@ fn model<T: Stored>(tensors: &SafeTensors, recipe: Recipe, metadata: Metadata) -
     let output = recipe.network.output.ok_or("its plan does not say what the output layer is")?;
     let divide_by = recipe.data.divide_by.ok_or("its plan does not say how inputs are scaled")?;
     if !divide_by.is_finite() || divide_by == 0.0 {
-        return Err(format!("its inputs are scaled by a division by {divide_by}: expected a number other than 0"));
+        return Err(format!(
+            "its inputs are scaled by a division by {divide_by}: expected a number other than 0"
+        ));
     }
     if metadata.image.is_some_and(|(height, width)| height.checked_mul(width) != Some(n_in)) {
         return Err(format!("its images are {:?}, but the network has {n_in} inputs", metadata.image));

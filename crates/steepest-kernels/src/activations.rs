@@ -63,7 +63,7 @@ pub fn tanh<T: Float>(z: &[T], a: &mut [T]) {
 /// `1 - a^2`
 pub fn tanh_backward<T: Float>(a: &[T], delta: &mut [T]) {
     for (delta, &a) in delta.iter_mut().zip(a) {
-        *delta = *delta * (T::ONE - a * a);
+        *delta *= T::ONE - a * a;
     }
 }
 
@@ -79,7 +79,7 @@ pub fn gelu_backward<T: Float>(z: &[T], delta: &mut [T]) {
     let root = T::from_f64(1.0 / (2.0 * std::f64::consts::PI).sqrt());
     for (delta, &z) in delta.iter_mut().zip(z) {
         let density = root * (T::from_f64(-0.5) * z * z).exp();
-        *delta = *delta * (normal_cdf(z) + z * density);
+        *delta *= normal_cdf(z) + z * density;
     }
 }
 

@@ -64,7 +64,7 @@ impl Ink {
                     let mask = if lanes > 8 { 0b11 } else { 0b1 };
                     columns[end] = (first + k) as u32;
                     end += usize::from(bits & mask != 0);
-                    bits >>= if (k + lanes) % 8 == 0 { lanes.div_ceil(8) } else { 0 };
+                    bits >>= if (k + lanes).is_multiple_of(8) { lanes.div_ceil(8) } else { 0 };
                 }
             }
             ends.push(end);

@@ -8,11 +8,14 @@
 //! Images are mostly empty: where inputs are bytes, a walk leaves out the stretches that hold nothing but zeros. Adding
 //! a zero changes no bit, so the result is the same.
 
+// Tiles are matrices of registers, and are written as such.
+#![allow(clippy::needless_range_loop)]
+
 use std::mem::MaybeUninit;
 
 use crate::Float;
 use crate::ink::Ink;
-use crate::simd::{Element, Kernel, MAX_LANES, Registers, Simd, dispatch};
+use crate::simd::{Element, Kernel, Registers, Simd, dispatch};
 
 /// Inputs of a layer, `(rows, n_in)` row-major.
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +135,7 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
         let (columns, all) = (ink.columns(R, lanes), ink.all_columns(lanes));
         // A few weight rows at a time stay in the first cache while all rows of `x` pass by.
         for (first, count) in tiles(self.w.len() / n_in, LARGEST) {
-            with_constant!(count, [0 1 2 3 4 5 6 7 8], O => if O <= LARGEST {
+            with_constant!(count, [1 2 3 4 5 6 7 8], O => if O <= LARGEST {
                 for group in 0..n_groups {
                     self.tile::<S, R, O>(group * R, first, columns.group(group));
                 }
@@ -193,8 +196,10 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
             register.write(T::Register::<S>::splat(T::ZERO));
         }
         for (i, four) in parked.as_chunks::<4>().0.iter().enumerate().take((R * O).div_ceil(4)) {
+            let [a, b, c, d] = four;
             // SAFETY: all of these were written above.
-            let four = T::Register::<S>::sums(four.map(|register| unsafe { register.assume_init() }));
+            let four = unsafe { [a.assume_init(), b.assume_init(), c.assume_init(), d.assume_init()] };
+            let four = T::Register::<S>::sums(four);
             for (j, sum) in four.into_iter().enumerate().take(R * O - i * 4) {
                 let (r, o) = ((i * 4 + j) / O, (i * 4 + j) % O);
                 let bias = self.bias.map_or(T::ZERO, |b| b[first + o]);
@@ -254,7 +259,7 @@ impl<T: Float, Y: Element<T>> Combine<'_, T, Y> {
     ) {
         ink.rows_with_any(k, V * T::Register::<S>::LANES, self.terms, rows);
         for (first, count) in tiles(self.out.len() / self.width, largest) {
-            with_constant!(count, [0 1 2 3 4 5 6 7 8 9 10], R => {
+            with_constant!(count, [1 2 3 4 5 6 7 8 9 10], R => {
                 self.tile::<S, R, V, PARTIAL>(first, k, rows);
             });
         }
@@ -397,7 +402,7 @@ mod tests {
                 (9, 24, 17),
             ] {
                 // Stretches of zeros of all lengths, as images have them.
-                let inked = |i: usize| i / 70 % 3 == 0;
+                let inked = |i: usize| (i / 70).is_multiple_of(3);
                 let mut x = numbers::<T>(rows * n_in, 1);
                 x.iter_mut().enumerate().filter(|(i, _)| !inked(*i)).for_each(|(_, x)| *x = T::ZERO);
                 let plain = scaled(x.iter().copied(), T::from_f64(0.25));

@@ -31,11 +31,15 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn nonzero_words(bytes: &[u8; 64]) -> u8 {
         // SAFETY: as for `registers!`; both halves lie within the 64 bytes.
-        let zeros = |at: usize| unsafe {
-            let half = _mm256_loadu_si256(bytes.as_ptr().add(at).cast());
-            _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(half, _mm256_setzero_si256()))) as u8
-        };
-        !(zeros(0) | zeros(32) << 4)
+        unsafe {
+            let (low, high) = (bytes.as_ptr().cast(), bytes.as_ptr().add(32).cast());
+            let zero = _mm256_setzero_si256();
+            let low = _mm256_cmpeq_epi64(_mm256_loadu_si256(low), zero);
+            let high = _mm256_cmpeq_epi64(_mm256_loadu_si256(high), zero);
+            let low = _mm256_movemask_pd(_mm256_castsi256_pd(low));
+            let high = _mm256_movemask_pd(_mm256_castsi256_pd(high));
+            !(low | high << 4) as u8
+        }
     }
 }
 
@@ -147,7 +151,7 @@ macro_rules! registers {
             }
             #[inline(always)]
             fn sums($fv: [Self; 4]) -> [$t; 4] {
-                unsafe { $sums }
+                $sums
             }
         }
     };
@@ -171,10 +175,7 @@ registers!(
     |v, p, n| _mm512_mask_storeu_ps(p, (1u16 << n) - 1, v),
     |v| exp_f32(v),
     |v| _mm512_reduce_add_ps(v),
-    |v| {
-        let halves = v.map(|v| _mm256_add_ps(_mm512_castps512_ps256(v.0), _mm512_extractf32x8_ps::<1>(v.0)));
-        four_sums(halves)
-    },
+    |v| four_sums([halved(v[0].0), halved(v[1].0), halved(v[2].0), halved(v[3].0)]),
     |p| _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast())))
 );
 registers!(
@@ -195,7 +196,7 @@ registers!(
     |v, p, n| _mm512_mask_storeu_pd(p, (1u8 << n) - 1, v),
     |v| exp_f64(v),
     |v| _mm512_reduce_add_pd(v),
-    |v| v.map(Self::sum),
+    |v| [v[0].sum(), v[1].sum(), v[2].sum(), v[3].sum()],
     |p| _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())))
 );
 registers!(
@@ -220,7 +221,7 @@ registers!(
         let quarters = _mm_add_ps(halves, _mm_movehl_ps(halves, halves));
         _mm_cvtss_f32(_mm_add_ss(quarters, _mm_shuffle_ps::<1>(quarters, quarters)))
     },
-    |v| four_sums(v.map(|v| v.0)),
+    |v| four_sums([v[0].0, v[1].0, v[2].0, v[3].0]),
     |p| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())))
 );
 registers!(
@@ -244,9 +245,16 @@ registers!(
         let halves = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));
         _mm_cvtsd_f64(_mm_add_sd(halves, _mm_unpackhi_pd(halves, halves)))
     },
-    |v| v.map(Self::sum),
+    |v| [v[0].sum(), v[1].sum(), v[2].sum(), v[3].sum()],
     |p| _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(p.cast::<i32>().read_unaligned())))
 );
+
+/// The upper half added to the lower one.
+#[inline(always)]
+fn halved(v: __m512) -> __m256 {
+    // SAFETY: as for `registers!`.
+    unsafe { _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)) }
+}
 
 /// The sums of four registers, added crosswise: half the work of one after the other.
 #[inline(always)]

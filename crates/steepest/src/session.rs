@@ -268,7 +268,7 @@ mod tests {
     fn session(text: &str, scale: f32) -> Session<f32> {
         let data = |n: u32, scale: f32| {
             let x = (0..n).map(|i| (i as f32 - 20.5) * scale).collect();
-            let labels = (0..n).map(|i| u32::from(i % 7 > 3)).collect();
+            let labels = (0..n).map(|i| u32::from(i > 20)).collect();
             let names = vec!["a".into(), "b".into()];
             Dataset::new(Inputs::F32(x), 1, Some(Targets::Classes { labels, names })).unwrap()
         };
@@ -291,7 +291,8 @@ mod tests {
     #[test]
     fn the_last_step_is_validated_and_the_best_weights_come_back() {
         let text = "patience = 1000\niterations = 30\nvalidate_every = 7\nreport_every = 11\nlr = 0.3";
-        let mut session = session(text, 0.05);
+        // Mirrored, so that each step makes it worse.
+        let mut session = session(text, -0.05);
         let (reports, stop) = run(&mut session);
         assert_eq!(stop, Stop::Finished);
         let validated: Vec<u64> =

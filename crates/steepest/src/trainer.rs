@@ -263,7 +263,7 @@ impl<T: Float> Trainer<T> {
                 good: self.last_good.0,
             });
         }
-        if step.iteration % SNAPSHOT_STEPS == 0 {
+        if step.iteration.is_multiple_of(SNAPSHOT_STEPS) {
             self.last_good.0 = step.iteration;
             self.last_good.1.copy_from_slice(&self.network.parameters);
         }

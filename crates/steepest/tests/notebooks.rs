@@ -134,7 +134,7 @@ fn check_run<T: Float>(number: usize, suffix: &str, allowed: f64, threads: usize
         let progress = session.advance().unwrap();
         accuracies.push(progress.step.accuracy.unwrap());
         // The last step is validated as well, which the notebook does not do.
-        if progress.step.iteration % 20 == 0 {
+        if progress.step.iteration.is_multiple_of(20) {
             validated.extend(progress.report.unwrap().validation.map(|v| v.accuracy.unwrap()));
         }
     }
