@@ -189,7 +189,7 @@ fn a_run_that_diverges_says_where_and_keeps_the_last_good_model() {
     bench.line("line.csv", 40, 0.0);
     let args = "train --data line.csv --hidden none --optimizer sgd --lr 1e30 --batch-size full --val-split 0 \
                 --set training.schedule=constant --out run";
-    let message = bench.fails(1, args, "diverged at iteration 1:");
+    let message = bench.fails(1, args, "diverged at iteration ");
     assert!(message.contains("--lr"), "{message}");
     assert_eq!(bench.json("inspect run --json")["n_parameters"], 2);
     assert!(bench.json("evaluate run --data line.csv --json")["mae"].as_f64().unwrap().is_finite());
@@ -250,8 +250,8 @@ fn early_stopping_restores_the_best_weights() {
 fn double_precision_begins_in_the_file() {
     let bench = Bench::new();
     // The same numbers in single precision.
-    bench.line("a.csv", 40, 0.0);
-    bench.line("b.csv", 40, 1e-9);
+    bench.line("a.csv", 40, 0.25);
+    bench.line("b.csv", 40, 0.25 + 1e-9);
     let train = |data: &str, precision: &str| {
         let name = format!("{data}-{precision}");
         let args = format!(

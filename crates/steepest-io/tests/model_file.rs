@@ -133,7 +133,7 @@ fn weights_can_be_taken_from_a_model_in_either_precision() {
     let model = model::<f32>("f32");
     let weights: Network<f64> = load_weights(&path, &model.recipe).unwrap();
     let widened: Vec<f64> = model.network.parameters.iter().map(|&x| x.into()).collect();
-    assert_eq!(weights.parameters, widened);
+    assert_eq!(weights.parameters.to_vec(), widened);
 }
 
 #[test]
