@@ -22,7 +22,6 @@ pub struct Experiment {
 /// Validation rows that also occur in training.
 pub struct Leak {
     pub leaked: usize,
-    pub n_validation: usize,
     /// Rows that do not occur in training: of the validation set, or of all the data that it was split from.
     pub clean: Dataset,
 }
@@ -112,7 +111,7 @@ impl Experiment {
         let n_validation = held_out.len();
         let leaked = n_validation - seen.unseen(source, held_out).len();
         let clean = || source.select(&seen.unseen(source, 0..source.n_samples() as u32));
-        (leaked > 0).then(|| Leak { leaked, n_validation, clean: clean() })
+        (leaked > 0).then(|| Leak { leaked, clean: clean() })
     }
 }
 
