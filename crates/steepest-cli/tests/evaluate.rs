@@ -160,14 +160,14 @@ fn a_model_can_be_inspected() {
     for part in [
         "digits, seed 0",
         "784, images of 28 x 28, divided by 255",
-        "101,770 in f32",
+        "235,146 in f32",
         "softmax",
         "[training]",
     ] {
         assert!(text.contains(part), "{text}\ndoes not have {part:?}");
     }
     let json = bench.json("inspect m --json");
-    assert_eq!((&json["layers"][1]["n_out"], &json["n_parameters"]), (&10.into(), &101_770.into()));
+    assert_eq!((&json["layers"][2]["n_out"], &json["n_parameters"]), (&10.into(), &235_146.into()));
     assert!(json["layers"][0]["weight_norm"].as_f64().unwrap() > 1.0);
     let sha256 = json["sha256"].as_str().unwrap();
     let summary: Value =
