@@ -1,7 +1,6 @@
 """The binary as these scripts see it: files in, one JSON object out. The only place that knows its flags."""
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,9 +73,9 @@ class Case:
         command += ["--val-data", "val.npz"] if self.validation is not None else ["--val-split", "0"]
         command += ["--test-data", "rows.npz/test"] if self.test is not None else []
         command += ["--batches", "batches.npy"] if self.batches is not None else []
+        command += ["--threads", str(steepest.threads)]
         # Run inside the folder, so that the run's own files go with it.
-        done = subprocess.run(command + steepest.extra, cwd=self.folder, capture_output=True, text=True,
-                              env=os.environ | {"RAYON_NUM_THREADS": str(steepest.threads)})
+        done = subprocess.run(command + steepest.extra, cwd=self.folder, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr}")
         answer = json.loads(done.stdout)
