@@ -30,7 +30,7 @@ impl Console {
         let is_live = !quiet && std::io::stderr().is_terminal();
         let target = if is_live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(plan.training.total_steps), target);
-        let style = ProgressStyle::with_template("{bar:30.green} {percent:>3} %  {msg}");
+        let style = ProgressStyle::with_template("{bar:16.green} {percent:>3} %  {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let epochs = plan.recipe.training.epochs;
         let (elapsed, refreshed) = (Duration::ZERO, Instant::now());
@@ -96,13 +96,14 @@ impl Console {
             Some(epochs) => format!("epoch {}/{epochs}", progress.step.epoch + 1),
             None => format!("iteration {}", progress.step.iteration),
         };
-        let mut text = format!("{place}  loss {:.4}", progress.step.loss);
-        text += &accuracy("accuracy", progress.step.accuracy);
-        text += &accuracy("validation", self.last.and_then(|r| r.validation).and_then(|v| v.accuracy));
+        let mut text = format!("loss {:.4}", progress.step.loss);
+        text += &accuracy("acc", progress.step.accuracy);
+        text += &accuracy("val", self.last.and_then(|r| r.validation).and_then(|v| v.accuracy));
         let done = progress.step.iteration + 1;
         let total = self.bar.length().unwrap_or(done).max(done);
         let left = self.elapsed.mul_f64((total - done) as f64 / done as f64);
-        format!("{text}  {} samples/s  {} left", thousands(self.rate()), duration(left))
+        // A narrow terminal cuts off the end: what matters most comes first.
+        format!("{place}  {} left  {text}  {} samples/s", duration(left), thousands(self.rate()))
     }
 
     /// Samples a second so far.
