@@ -4,7 +4,7 @@
 //! gradient at `a` into the gradient at `z`.
 
 use crate::Float;
-use crate::simd::{Kernel, Registers, Simd, dispatch};
+use crate::simd::{Kernel, Registers, Simd, dispatch, load, store};
 
 /// `max(z, 0)`
 pub fn relu<T: Float>(z: &[T], a: &mut [T]) {
@@ -99,15 +99,7 @@ impl<T: Float> Kernel for Sigmoid<'_, T> {
     fn run<S: Simd>(self) {
         let lanes = T::Register::<S>::LANES;
         for (z, a) in self.z.chunks(lanes).zip(self.a.chunks_mut(lanes)) {
-            // SAFETY: both chunks have the same length: `lanes`, or fewer at the end.
-            unsafe {
-                if z.len() == lanes {
-                    sigmoid_of(T::Register::<S>::load(z.as_ptr())).store(a.as_mut_ptr());
-                } else {
-                    sigmoid_of(T::Register::<S>::load_first(z.as_ptr(), z.len()))
-                        .store_first(a.as_mut_ptr(), z.len());
-                }
-            }
+            store::<S, T>(sigmoid_of(load::<S, T>(z, T::ZERO)), a);
         }
     }
 }

@@ -1,147 +1,128 @@
 //! Where rows of bytes are not zero.
 
 use crate::Float;
-use crate::simd::{Element, Simd};
-
-/// Columns that one `u64` speaks for: a bit for each eight of them.
-const PANEL: usize = 64 * 8;
-
-/// For each row, a bit for each eight columns: set where any of them is not zero.
-pub struct Ink {
-    /// `(rows, panels)`; empty for inputs that are not bytes, where nothing is left out.
-    bits: Vec<u64>,
-    panels: usize,
-    width: usize,
-}
+use crate::simd::{Element, Registers, Simd};
 
 /// For each group of rows, the columns at which to load a register.
 pub struct Columns {
     columns: Vec<u32>,
-    /// Where each group's columns end; one for all where nothing is left out.
+    /// Where each group's columns end.
     ends: Vec<usize>,
-}
-
-impl Ink {
-    /// Looks at rows of `width` elements.
-    #[inline(always)]
-    pub fn new<S: Simd, T: Float, X: Element<T>>(x: &[X], width: usize) -> Self {
-        let bytes = X::bytes(x);
-        let panels = width.div_ceil(PANEL);
-        let mut bits = vec![0; bytes.len() / width * panels];
-        for (row, bits) in bytes.chunks_exact(width).zip(bits.chunks_exact_mut(panels)) {
-            for (columns, bits) in row.chunks(PANEL).zip(bits) {
-                let (lines, rest) = columns.as_chunks::<64>();
-                for (i, line) in lines.iter().enumerate() {
-                    *bits |= u64::from(S::nonzero_words(line)) << (8 * i);
-                }
-                if !rest.is_empty() {
-                    let mut line = [0; 64];
-                    line[..rest.len()].copy_from_slice(rest);
-                    *bits |= u64::from(S::nonzero_words(&line)) << (8 * lines.len());
-                }
-            }
-        }
-        Self { bits, panels, width }
-    }
-
-    /// Whole registers of `lanes` columns in which any of a group's `n` rows has ink.
-    #[inline(always)]
-    pub fn columns(&self, n: usize, lanes: usize) -> Columns {
-        let n_groups = self.bits.len() / self.panels / n;
-        if self.bits.is_empty() {
-            return self.all_columns(lanes);
-        }
-        let mut columns = vec![0; n_groups * (self.width / lanes) + 1];
-        let mut ends = Vec::with_capacity(n_groups);
-        let mut end = 0;
-        for group in self.bits.chunks_exact(n * self.panels) {
-            for panel in 0..self.panels {
-                let mut bits = group[panel..].iter().step_by(self.panels).fold(0, |any, bits| any | bits);
-                let first = panel * PANEL;
-                let whole = (self.width - first).min(PANEL) / lanes * lanes;
-                // A register may take more or less than the eight columns of a bit.
-                for k in (0..whole).step_by(lanes) {
-                    let mask = if lanes > 8 { 0b11 } else { 0b1 };
-                    columns[end] = (first + k) as u32;
-                    end += usize::from(bits & mask != 0);
-                    bits >>= if (k + lanes).is_multiple_of(8) { lanes.div_ceil(8) } else { 0 };
-                }
-            }
-            ends.push(end);
-        }
-        Columns { columns, ends }
-    }
-
-    /// All whole registers of a row.
-    pub fn all_columns(&self, lanes: usize) -> Columns {
-        let columns: Vec<u32> = (0..self.width / lanes).map(|i| (i * lanes) as u32).collect();
-        Columns { ends: vec![columns.len()], columns }
-    }
-
-    /// Those of the first `n` rows that have ink in any of some columns: those from `column` on that lie within the
-    /// width and the panel.
-    #[inline(always)]
-    pub fn rows_with_any(&self, column: usize, columns: usize, n: usize, out: &mut Vec<u32>) {
-        out.clear();
-        out.extend(0..n as u32);
-        if self.bits.is_empty() {
-            return;
-        }
-        let last = (column + columns).min(self.width) - 1;
-        let mask = (!0 >> (63 - last % PANEL / 8)) & (!0 << (column % PANEL / 8));
-        let mut found = 0;
-        for (row, bits) in self.bits[column / PANEL..].iter().step_by(self.panels).take(n).enumerate() {
-            out[found] = row as u32;
-            found += usize::from(bits & mask != 0);
-        }
-        out.truncate(found);
-    }
+    /// All columns, for rows that were not looked at.
+    all: Vec<u32>,
 }
 
 impl Columns {
-    /// A group's columns.
+    /// Whole registers of columns in which any of `R` successive rows of `width` elements has ink.
+    #[inline(always)]
+    pub fn new<S: Simd, T: Float, X: Element<T>, const R: usize>(x: &[X], width: usize) -> Self {
+        let lanes = T::Register::<S>::LANES;
+        let all: Vec<u32> = (0..width / lanes).map(|i| (i * lanes) as u32).collect();
+        let groups = if X::MAY_BE_EMPTY { x.chunks_exact(R * width) } else { [].chunks_exact(1) };
+        // Written at every column, kept at those with ink: a branch would be mispredicted at every edge.
+        let mut columns = vec![0; groups.len() * all.len() + 1];
+        let mut ends = Vec::with_capacity(groups.len());
+        let mut end = 0;
+        for rows in groups {
+            for &k in &all {
+                let mut ink = 0;
+                for r in 0..R {
+                    // SAFETY: row `r` of the group has whole registers from each of these columns on.
+                    ink |= unsafe { X::ink::<T::Register<S>>(rows.as_ptr().add(r * width + k as usize)) };
+                }
+                columns[end] = k;
+                end += usize::from(ink != 0);
+            }
+            ends.push(end);
+        }
+        Self { columns, ends, all }
+    }
+
+    /// The columns of a group.
     #[inline(always)]
     pub fn group(&self, group: usize) -> &[u32] {
-        let group = group.min(self.ends.len() - 1);
-        let start = if group == 0 { 0 } else { self.ends[group - 1] };
-        &self.columns[start..self.ends[group]]
+        match self.ends.get(group) {
+            Some(&end) => &self.columns[if group == 0 { 0 } else { self.ends[group - 1] }..end],
+            None => &self.all,
+        }
     }
+
+    /// All columns, for rows outside of groups.
+    pub fn all(&self) -> &[u32] {
+        &self.all
+    }
+}
+
+/// Puts into `out` those of the first `n` rows of `x` that have ink in any of `V` registers from `column` on; the
+/// last, narrower ones of a row count as having it.
+#[inline(always)]
+pub fn rows_with_ink<S: Simd, T: Float, X: Element<T>, const V: usize>(
+    x: &[X],
+    width: usize,
+    column: usize,
+    n: usize,
+    out: &mut Vec<u32>,
+) {
+    let lanes = T::Register::<S>::LANES;
+    out.clear();
+    out.extend(0..n as u32);
+    if !X::MAY_BE_EMPTY || column + V * lanes > width {
+        return;
+    }
+    assert!(n * width <= x.len());
+    let mut found = 0;
+    for row in 0..n {
+        let mut ink = 0;
+        for v in 0..V {
+            // SAFETY: `V` registers fit into the row from `column` on, and there are `n` rows, both as just checked.
+            ink |= unsafe { X::ink::<T::Register<S>>(x.as_ptr().add(row * width + column + v * lanes)) };
+        }
+        out[found] = row as u32;
+        found += usize::from(ink != 0);
+    }
+    out.truncate(found);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::marker::PhantomData;
+
     use super::*;
     use crate::simd::{InstructionSet, Kernel, dispatch_on};
 
-    struct Look<'a>(&'a [u8], usize);
+    struct Look<'a, T> {
+        x: &'a [u8],
+        width: usize,
+        dot: usize,
+        precision: PhantomData<T>,
+    }
 
-    impl Kernel for Look<'_> {
-        type Output = Ink;
-        fn run<S: Simd>(self) -> Ink {
-            Ink::new::<S, f32, u8>(self.0, self.1)
+    impl<T: Float> Kernel for Look<'_, T> {
+        type Output = ();
+        fn run<S: Simd>(self) {
+            let Self { x, width, dot, .. } = self;
+            let lanes = T::Register::<S>::LANES;
+            let columns = Columns::new::<S, T, u8, 2>(x, width);
+            let is_whole = dot < width / lanes * lanes;
+            let expected = if is_whole { vec![(dot / lanes * lanes) as u32] } else { vec![] };
+            assert_eq!(columns.group(0), [0u32; 0], "rows without ink");
+            assert_eq!(columns.group(1), expected, "width {width}, column {dot}, {lanes} lanes");
+
+            let mut rows = Vec::new();
+            rows_with_ink::<S, T, u8, 1>(x, width, dot / lanes * lanes, 4, &mut rows);
+            assert_eq!(rows, if is_whole { vec![3] } else { vec![0, 1, 2, 3] });
         }
     }
 
     #[test]
     fn single_dots_of_ink_are_found_in_every_column() {
-        for width in [1, 16, 30, 64, 100, 512, 530, 1100] {
-            for column in 0..width {
-                let mut x = vec![0; 3 * width];
-                x[width + column] = 1;
+        for width in [1, 16, 30, 64, 100] {
+            for dot in 0..width {
+                let mut x = vec![0; 4 * width];
+                x[3 * width + dot] = 1;
                 for set in InstructionSet::available() {
-                    let ink = dispatch_on(set, Look(&x, width));
-                    let mut rows = Vec::new();
-                    let strip = column / 8 * 8;
-                    ink.rows_with_any(strip, 8, 3, &mut rows);
-                    assert_eq!(rows, [1], "width {width}, column {column}");
-                    for lanes in [2, 4, 8, 16] {
-                        let columns = ink.columns(3, lanes);
-                        // The register with the dot is there, if it is whole, and no register without ink nearby.
-                        let whole = column < width / lanes * lanes;
-                        let there = columns.group(0).contains(&((column / lanes * lanes) as u32));
-                        assert_eq!(there, whole, "width {width}, column {column}, {lanes} lanes");
-                        assert!(columns.group(0).iter().all(|&k| (k as usize).abs_diff(column) < 16));
-                    }
+                    dispatch_on(set, Look { x: &x, width, dot, precision: PhantomData::<f32> });
+                    dispatch_on(set, Look { x: &x, width, dot, precision: PhantomData::<f64> });
                 }
             }
         }

@@ -14,6 +14,7 @@ mod products;
 pub mod reference;
 mod simd;
 mod softmax;
+mod sparse;
 mod updates;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -28,5 +29,6 @@ pub use float::Float;
 pub use pool::Pool;
 pub use products::{Inputs, affine, backpropagate, column_sums, weight_gradient};
 pub use simd::{Element, InstructionSet, instruction_set};
-pub use softmax::{SoftmaxShift, softmax_rows};
+pub use softmax::{SoftmaxShift, add_column_exps, maximum, softmax_columns, softmax_rows};
+pub use sparse::{Ink, affine_sparse, transpose, weight_gradient_sparse};
 pub use updates::{AdamStep, adam, add_assign, all_finite, axpy, momentum};

@@ -14,7 +14,7 @@
 use std::mem::MaybeUninit;
 
 use crate::Float;
-use crate::ink::Ink;
+use crate::ink::{Columns, rows_with_ink};
 use crate::simd::{Element, Kernel, Registers, Simd, dispatch};
 
 /// Inputs of a layer, `(rows, n_in)` row-major.
@@ -112,14 +112,14 @@ struct Affine<'a, T, X> {
 }
 
 /// The most registers that a tile of [`Affine`] has.
-const MAX_TILE: usize = 16;
+const MAX_TILE: usize = 20;
 
 impl<T: Float, X: Element<T>> Kernel for Affine<'_, T, X> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        if S::REGISTERS >= 32 { self.groups::<S, 2, 8>() } else { self.groups::<S, 2, 5>() }
+        if S::REGISTERS >= 32 { self.groups::<S, 2, 10>() } else { self.groups::<S, 2, 5>() }
     }
 }
 
@@ -130,17 +130,18 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
         let Inputs { x, n_in, .. } = self.inputs;
         let rows = x.len() / n_in;
         let n_groups = rows / R;
-        let ink = Ink::new::<S, T, X>(x, n_in);
-        let lanes = T::Register::<S>::LANES;
-        let (columns, all) = (ink.columns(R, lanes), ink.all_columns(lanes));
+        let columns = Columns::new::<S, T, X, R>(x, n_in);
         // A few weight rows at a time stay in the first cache while all rows of `x` pass by.
         for (first, count) in tiles(self.w.len() / n_in, LARGEST) {
-            with_constant!(count, [1 2 3 4 5 6 7 8], O => if O <= LARGEST {
+            with_constant!(count, [1 2 3 4 5 6 7 8 9 10], O => if O <= LARGEST {
                 for group in 0..n_groups {
+                    if X::MAY_BE_EMPTY && first == 0 {
+                        prefetch::<S, X>(&x[group * R * n_in..][..R * n_in], rows * n_in);
+                    }
                     self.tile::<S, R, O>(group * R, first, columns.group(group));
                 }
                 for row in n_groups * R..rows {
-                    self.tile::<S, 1, O>(row, first, all.group(0));
+                    self.tile::<S, 1, O>(row, first, columns.all());
                 }
             });
         }
@@ -209,6 +210,16 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
     }
 }
 
+/// Asks for what lies `ahead` elements behind `x`: rows of bytes come straight from the data set, block by block, and
+/// are too short-lived for the processor to see the pattern in time.
+#[inline(always)]
+fn prefetch<S: Simd, X>(x: &[X], ahead: usize) {
+    const LINE: usize = 64;
+    for i in (0..x.len()).step_by(LINE / size_of::<X>()) {
+        S::prefetch(x.as_ptr().wrapping_add(i + ahead).cast());
+    }
+}
+
 /// `out[i] (+)= sum over t of c[i, t] * y[t]`: rows of `out` as combinations of the rows of `y`, where `c[i, t]` lies
 /// at `i * at.0 + t * at.1`; all times `factor`. Both backward products are this one, with `delta` read along or across.
 struct Combine<'a, T, Y> {
@@ -230,19 +241,18 @@ impl<T: Float, Y: Element<T>> Kernel for Combine<'_, T, Y> {
         // Narrow strips, so that more of them are zero from end to end; the tiles are as tall as registers allow.
         let largest = if S::REGISTERS >= 32 { 10 } else { 5 };
         let lanes = T::Register::<S>::LANES;
-        let ink = Ink::new::<S, T, Y>(&self.y[..self.terms * self.width], self.width);
         let mut rows = Vec::with_capacity(self.terms);
         let mut k = 0;
         while k + 2 * lanes <= self.width {
-            self.strip::<S, 2, false>(k, largest, &ink, &mut rows);
+            self.strip::<S, 2, false>(k, largest, &mut rows);
             k += 2 * lanes;
         }
         if k + lanes <= self.width {
-            self.strip::<S, 1, false>(k, largest, &ink, &mut rows);
+            self.strip::<S, 1, false>(k, largest, &mut rows);
             k += lanes;
         }
         if k < self.width {
-            self.strip::<S, 1, true>(k, largest, &ink, &mut rows);
+            self.strip::<S, 1, true>(k, largest, &mut rows);
         }
     }
 }
@@ -254,10 +264,9 @@ impl<T: Float, Y: Element<T>> Combine<'_, T, Y> {
         &mut self,
         k: usize,
         largest: usize,
-        ink: &Ink,
         rows: &mut Vec<u32>,
     ) {
-        ink.rows_with_any(k, V * T::Register::<S>::LANES, self.terms, rows);
+        rows_with_ink::<S, T, Y, V>(self.y, self.width, k, self.terms, rows);
         for (first, count) in tiles(self.out.len() / self.width, largest) {
             with_constant!(count, [1 2 3 4 5 6 7 8 9 10], R => {
                 self.tile::<S, R, V, PARTIAL>(first, k, rows);

@@ -17,8 +17,10 @@ pub trait Simd: Copy {
     /// How many registers there are: bounds the size of the tiles that products keep in them.
     const REGISTERS: usize;
 
-    /// Which of eight words of eight bytes are not zero, the first in the lowest bit.
-    fn nonzero_words(bytes: &[u8; 64]) -> u8;
+    /// Asks for a cache line before it is needed; `p` may point anywhere.
+    fn prefetch(p: *const u8);
+    /// Which of 64 bytes are not zero, the first in the lowest bit.
+    fn nonzero(bytes: &[u8; 64]) -> u64;
 }
 
 /// A register of `LANES` numbers.
@@ -62,6 +64,10 @@ pub trait Registers<T: Float>: Copy {
     fn max(self, b: Self) -> Self;
     /// `e` to the power of each lane.
     fn exp(self) -> Self;
+    /// The first `n` lanes, `n < LANES`; the others are those of `other`.
+    fn keep_first(self, n: usize, other: Self) -> Self;
+    /// The largest lane.
+    fn maximum(self) -> T;
     /// The sum of all lanes, always added in the same order.
     fn sum(self) -> T;
     /// The sums of four registers.
@@ -77,8 +83,12 @@ pub trait Element<T: Float>: Copy + Sync {
     /// # Safety
     /// `n` elements can be read from `p`.
     unsafe fn load_first<R: Registers<T>>(p: *const Self, n: usize) -> R;
-    /// The same as bytes, where they are bytes; else nothing.
-    fn bytes(x: &[Self]) -> &[u8];
+    /// Whether it is worth looking for stretches of zeros.
+    const MAY_BE_EMPTY: bool;
+    /// Zero if all of `R::LANES` elements are; not zero also where it is not worth looking.
+    /// # Safety
+    /// `R::LANES` elements can be read from `p`.
+    unsafe fn ink<R: Registers<T>>(p: *const Self) -> u64;
 }
 
 impl<T: Float> Element<T> for T {
@@ -92,9 +102,10 @@ impl<T: Float> Element<T> for T {
         // SAFETY: passed on to the caller.
         unsafe { R::load_first(p, n) }
     }
+    const MAY_BE_EMPTY: bool = false;
     #[inline(always)]
-    fn bytes(_: &[T]) -> &[u8] {
-        &[]
+    unsafe fn ink<R: Registers<T>>(_: *const T) -> u64 {
+        1
     }
 }
 
@@ -113,9 +124,46 @@ impl<T: Float> Element<T> for u8 {
             R::load_bytes(bytes.as_ptr())
         }
     }
+    const MAY_BE_EMPTY: bool = true;
     #[inline(always)]
-    fn bytes(x: &[u8]) -> &[u8] {
-        x
+    unsafe fn ink<R: Registers<T>>(p: *const u8) -> u64 {
+        // SAFETY: each reads `R::LANES` bytes.
+        unsafe {
+            match R::LANES {
+                2 => p.cast::<u16>().read_unaligned().into(),
+                4 => p.cast::<u32>().read_unaligned().into(),
+                8 => p.cast::<u64>().read_unaligned(),
+                16 => p.cast::<u64>().read_unaligned() | p.cast::<u64>().add(1).read_unaligned(),
+                _ => 1,
+            }
+        }
+    }
+}
+
+/// Loads a whole register, or fewer numbers and `other` behind them.
+#[inline(always)]
+pub fn load<S: Simd, T: Float>(x: &[T], other: T) -> T::Register<S> {
+    // SAFETY: in each branch, as many numbers as `x` has.
+    unsafe {
+        if x.len() >= T::Register::<S>::LANES {
+            T::Register::<S>::load(x.as_ptr())
+        } else {
+            T::Register::<S>::load_first(x.as_ptr(), x.len())
+                .keep_first(x.len(), T::Register::<S>::splat(other))
+        }
+    }
+}
+
+/// Stores a whole register, or only as many lanes as there is room for.
+#[inline(always)]
+pub fn store<S: Simd, T: Float>(register: T::Register<S>, out: &mut [T]) {
+    // SAFETY: in each branch, as many numbers as `out` has room for.
+    unsafe {
+        if out.len() >= T::Register::<S>::LANES {
+            register.store(out.as_mut_ptr());
+        } else {
+            register.store_first(out.as_mut_ptr(), out.len());
+        }
     }
 }
 
@@ -219,9 +267,10 @@ impl Simd for Portable {
     const REGISTERS: usize = 16;
 
     #[inline(always)]
-    fn nonzero_words(bytes: &[u8; 64]) -> u8 {
-        let words = bytes.as_chunks::<8>().0.iter().enumerate();
-        words.fold(0, |bits, (i, word)| bits | u8::from(*word != [0; 8]) << i)
+    fn prefetch(_: *const u8) {}
+    #[inline(always)]
+    fn nonzero(bytes: &[u8; 64]) -> u64 {
+        bytes.iter().enumerate().fold(0, |bits, (i, &byte)| bits | u64::from(byte != 0) << i)
     }
 }
 
@@ -302,6 +351,14 @@ impl<T: Float, const N: usize> Registers<T> for Array<T, N> {
     #[inline(always)]
     fn exp(self) -> Self {
         Self(self.0.map(T::exp))
+    }
+    #[inline(always)]
+    fn keep_first(self, n: usize, other: Self) -> Self {
+        Self(std::array::from_fn(|i| if i < n { self.0[i] } else { other.0[i] }))
+    }
+    #[inline(always)]
+    fn maximum(self) -> T {
+        self.0.into_iter().fold(T::NEG_INFINITY, |m, x| if x > m { x } else { m })
     }
     #[inline(always)]
     fn sum(self) -> T {

@@ -1,7 +1,7 @@
-//! Softmax over each row.
+//! Softmax over the classes of each row; and over the rows, for each class.
 
 use crate::Float;
-use crate::simd::{Kernel, Registers, Simd, dispatch};
+use crate::simd::{Kernel, Registers, Simd, dispatch, load, store};
 
 /// What is subtracted from the logits before `exp`. In exact arithmetic it cancels out.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +27,33 @@ pub fn softmax_rows<T: Float>(z: &[T], shift: SoftmaxShift<T>, p: &mut [T], log_
     }
 }
 
+/// `totals[c] += sum over rows of exp(z[.., c] - shift)`
+///
+/// `z (rows, n_classes)`, `totals (n_classes)`.
+///
+/// # Panics
+/// When there are no classes.
+pub fn add_column_exps<T: Float>(z: &[T], shift: T, totals: &mut [T]) {
+    assert!(z.len().is_multiple_of(totals.len()));
+    dispatch(ColumnExps { z, shift, totals });
+}
+
+/// `p[.., c] = exp(z[.., c] - shift) / totals[c]`
+///
+/// `z` and `p (rows, n_classes)`, `totals (n_classes)`.
+///
+/// # Panics
+/// When the slices do not have these shapes.
+pub fn softmax_columns<T: Float>(z: &[T], shift: T, totals: &[T], p: &mut [T]) {
+    assert!(z.len().is_multiple_of(totals.len()) && p.len() == z.len());
+    dispatch(SoftmaxColumns { z, shift, totals, p });
+}
+
+/// The largest number; minus infinity if there is none. A NaN may or may not be passed over.
+pub fn maximum<T: Float>(x: &[T]) -> T {
+    dispatch(Maximum { x })
+}
+
 struct SoftmaxRows<'a, T> {
     z: &'a [T],
     n_classes: usize,
@@ -42,29 +69,93 @@ impl<T: Float> Kernel for SoftmaxRows<'_, T> {
     fn run<S: Simd>(self) {
         let lanes = T::Register::<S>::LANES;
         let rows = self.z.chunks_exact(self.n_classes).zip(self.p.chunks_exact_mut(self.n_classes));
-        for (row, (z, p)) in rows.enumerate() {
+        for ((z, p), log_sum) in rows.zip(self.log_sums) {
             let shift = match self.shift {
-                SoftmaxShift::RowMaximum => z.iter().fold(T::NEG_INFINITY, |m, &z| if z > m { z } else { m }),
+                SoftmaxShift::RowMaximum => Maximum { x: z }.run::<S>(),
                 SoftmaxShift::Constant(c) => c,
             };
+            let mut total = T::Register::<S>::splat(T::ZERO);
             for (z, p) in z.chunks(lanes).zip(p.chunks_mut(lanes)) {
-                let shift = T::Register::<S>::splat(shift);
-                // SAFETY: both chunks have the same length: `lanes`, or fewer at the end.
-                unsafe {
-                    if z.len() == lanes {
-                        T::Register::<S>::load(z.as_ptr()).sub(shift).exp().store(p.as_mut_ptr());
-                    } else {
-                        let z = T::Register::<S>::load_first(z.as_ptr(), z.len());
-                        z.sub(shift).exp().store_first(p.as_mut_ptr(), p.len());
-                    }
-                }
+                let exps = load::<S, T>(z, shift).sub(T::Register::<S>::splat(shift)).exp();
+                store::<S, T>(exps, p);
+                total = total.add(if z.len() == lanes {
+                    exps
+                } else {
+                    exps.keep_first(z.len(), T::Register::<S>::splat(T::ZERO))
+                });
             }
-            let total = p.iter().copied().sum::<T>();
-            for p in p {
-                *p = *p / total;
+            let total = total.sum();
+            for p in p.chunks_mut(lanes) {
+                store::<S, T>(load::<S, T>(p, T::ONE).div(T::Register::<S>::splat(total)), p);
             }
-            self.log_sums[row] = total.ln() + shift;
+            *log_sum = total.ln() + shift;
         }
+    }
+}
+
+struct ColumnExps<'a, T> {
+    z: &'a [T],
+    shift: T,
+    totals: &'a mut [T],
+}
+
+impl<T: Float> Kernel for ColumnExps<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let lanes = T::Register::<S>::LANES;
+        let shift = T::Register::<S>::splat(self.shift);
+        let n_classes = self.totals.len();
+        for (i, totals) in self.totals.chunks_mut(lanes).enumerate() {
+            let mut sums = load::<S, T>(totals, T::ZERO);
+            for row in self.z.chunks_exact(n_classes) {
+                let z = &row[i * lanes..i * lanes + totals.len()];
+                sums = sums.add(load::<S, T>(z, self.shift).sub(shift).exp());
+            }
+            store::<S, T>(sums, totals);
+        }
+    }
+}
+
+struct SoftmaxColumns<'a, T> {
+    z: &'a [T],
+    shift: T,
+    totals: &'a [T],
+    p: &'a mut [T],
+}
+
+impl<T: Float> Kernel for SoftmaxColumns<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let lanes = T::Register::<S>::LANES;
+        let shift = T::Register::<S>::splat(self.shift);
+        let n_classes = self.totals.len();
+        for (z, p) in self.z.chunks_exact(n_classes).zip(self.p.chunks_exact_mut(n_classes)) {
+            for ((z, p), totals) in z.chunks(lanes).zip(p.chunks_mut(lanes)).zip(self.totals.chunks(lanes)) {
+                let exps = load::<S, T>(z, self.shift).sub(shift).exp();
+                store::<S, T>(exps.div(load::<S, T>(totals, T::ONE)), p);
+            }
+        }
+    }
+}
+
+struct Maximum<'a, T> {
+    x: &'a [T],
+}
+
+impl<T: Float> Kernel for Maximum<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> T {
+        let mut largest = T::Register::<S>::splat(T::NEG_INFINITY);
+        for x in self.x.chunks(T::Register::<S>::LANES) {
+            largest = largest.max(load::<S, T>(x, T::NEG_INFINITY));
+        }
+        largest.maximum()
     }
 }
 
@@ -98,6 +189,27 @@ mod tests {
                 }
                 for (p, e) in p.iter().zip(&expected) {
                     assert!((p - e).abs() <= 1e-6 * e + 1e-37, "{set:?}: {p} instead of {e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn columns_equal_the_plain_twin_of_their_transpose() {
+        for (rows, n_classes) in [(1, 1), (9, 10), (4, 16), (7, 23)] {
+            let z: Vec<f64> = (0..rows * n_classes).map(|i| ((i * 37) % 101) as f64 * 0.2 - 10.0).collect();
+            let transposed: Vec<f64> = (0..z.len()).map(|i| z[i % rows * n_classes + i / rows]).collect();
+            let mut expected = vec![0.0; z.len()];
+            reference::softmax_rows(&transposed, rows, &mut expected);
+            for set in InstructionSet::available() {
+                let (mut totals, mut p) = (vec![0.0; n_classes], vec![0.0; z.len()]);
+                let shift = dispatch_on(set, Maximum { x: &z });
+                assert_eq!(shift, z.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+                dispatch_on(set, ColumnExps { z: &z, shift, totals: &mut totals });
+                dispatch_on(set, SoftmaxColumns { z: &z, shift, totals: &totals, p: &mut p });
+                for (i, p) in p.iter().enumerate() {
+                    let expected = expected[i % n_classes * rows + i / n_classes];
+                    assert!((p - expected).abs() <= 1e-14, "{set:?}: {p} instead of {expected}");
                 }
             }
         }

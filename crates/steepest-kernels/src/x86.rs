@@ -29,16 +29,18 @@ impl Simd for Avx2 {
     const REGISTERS: usize = 16;
 
     #[inline(always)]
-    fn nonzero_words(bytes: &[u8; 64]) -> u8 {
+    fn prefetch(p: *const u8) {
+        prefetch(p);
+    }
+    #[inline(always)]
+    fn nonzero(bytes: &[u8; 64]) -> u64 {
         // SAFETY: as for `registers!`; both halves lie within the 64 bytes.
         unsafe {
-            let (low, high) = (bytes.as_ptr().cast(), bytes.as_ptr().add(32).cast());
             let zero = _mm256_setzero_si256();
-            let low = _mm256_cmpeq_epi64(_mm256_loadu_si256(low), zero);
-            let high = _mm256_cmpeq_epi64(_mm256_loadu_si256(high), zero);
-            let low = _mm256_movemask_pd(_mm256_castsi256_pd(low));
-            let high = _mm256_movemask_pd(_mm256_castsi256_pd(high));
-            !(low | high << 4) as u8
+            let low = _mm256_cmpeq_epi8(_mm256_loadu_si256(bytes.as_ptr().cast()), zero);
+            let high = _mm256_cmpeq_epi8(_mm256_loadu_si256(bytes.as_ptr().add(32).cast()), zero);
+            let (low, high) = (_mm256_movemask_epi8(low) as u32, _mm256_movemask_epi8(high) as u32);
+            !(u64::from(low) | u64::from(high) << 32)
         }
     }
 }
@@ -53,13 +55,23 @@ impl Simd for Avx512 {
     const REGISTERS: usize = 32;
 
     #[inline(always)]
-    fn nonzero_words(bytes: &[u8; 64]) -> u8 {
+    fn prefetch(p: *const u8) {
+        prefetch(p);
+    }
+    #[inline(always)]
+    fn nonzero(bytes: &[u8; 64]) -> u64 {
         // SAFETY: as for `registers!`; the load takes exactly the 64 bytes.
         unsafe {
             let bytes = _mm512_loadu_si512(bytes.as_ptr().cast());
-            _mm512_test_epi64_mask(bytes, bytes)
+            _mm512_test_epi8_mask(bytes, bytes)
         }
     }
+}
+
+#[inline(always)]
+fn prefetch(p: *const u8) {
+    // SAFETY: a prefetch never faults, wherever it points, and every x86-64 has it.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
 }
 
 /// Eight lanes of single precision.
@@ -80,6 +92,7 @@ macro_rules! registers {
     ($v:ident, $t:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
      $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident,
      |$lp:ident, $ln:ident| $load_first:expr, |$sv:ident, $sp:ident, $sn:ident| $store_first:expr,
+     |$kv:ident, $ko:ident, $kn:ident| $keep_first:expr, |$mv:ident| $maximum:expr,
      |$ev:ident| $exp:expr, |$uv:ident| $sum:expr, |$fv:ident| $sums:expr, |$bp:ident| $load_bytes:expr) => {
         // SAFETY (every block): a value of this type exists only where its instructions do (see the module's head);
         // memory is touched as the caller of `load` and `store` allows.
@@ -145,6 +158,16 @@ macro_rules! registers {
                 $exp
             }
             #[inline(always)]
+            fn keep_first(self, $kn: usize, other: Self) -> Self {
+                let ($kv, $ko) = (self.0, other.0);
+                Self(unsafe { $keep_first })
+            }
+            #[inline(always)]
+            fn maximum(self) -> $t {
+                let $mv = self.0;
+                unsafe { $maximum }
+            }
+            #[inline(always)]
             fn sum(self) -> $t {
                 let $uv = self.0;
                 unsafe { $sum }
@@ -173,6 +196,8 @@ registers!(
     _mm512_max_ps,
     |p, n| _mm512_maskz_loadu_ps((1u16 << n) - 1, p),
     |v, p, n| _mm512_mask_storeu_ps(p, (1u16 << n) - 1, v),
+    |v, other, n| _mm512_mask_mov_ps(other, (1u16 << n) - 1, v),
+    |v| _mm512_reduce_max_ps(v),
     |v| exp_f32(v),
     |v| _mm512_reduce_add_ps(v),
     |v| four_sums([halved(v[0].0), halved(v[1].0), halved(v[2].0), halved(v[3].0)]),
@@ -194,6 +219,8 @@ registers!(
     _mm512_max_pd,
     |p, n| _mm512_maskz_loadu_pd((1u8 << n) - 1, p),
     |v, p, n| _mm512_mask_storeu_pd(p, (1u8 << n) - 1, v),
+    |v, other, n| _mm512_mask_mov_pd(other, (1u8 << n) - 1, v),
+    |v| _mm512_reduce_max_pd(v),
     |v| exp_f64(v),
     |v| _mm512_reduce_add_pd(v),
     |v| [v[0].sum(), v[1].sum(), v[2].sum(), v[3].sum()],
@@ -215,6 +242,12 @@ registers!(
     _mm256_max_ps,
     |p, n| _mm256_maskload_ps(p, _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast())),
     |v, p, n| _mm256_maskstore_ps(p, _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast()), v),
+    |v, other, n| _mm256_blendv_ps(other, v, _mm256_loadu_ps(MASK32.as_ptr().add(8 - n).cast())),
+    |v| {
+        let halves = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+        let quarters = _mm_max_ps(halves, _mm_movehl_ps(halves, halves));
+        _mm_cvtss_f32(_mm_max_ss(quarters, _mm_shuffle_ps::<1>(quarters, quarters)))
+    },
     |v| exp_f32(v),
     |v| {
         let halves = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
@@ -240,6 +273,11 @@ registers!(
     _mm256_max_pd,
     |p, n| _mm256_maskload_pd(p, _mm256_loadu_si256(MASK64.as_ptr().add(4 - n).cast())),
     |v, p, n| _mm256_maskstore_pd(p, _mm256_loadu_si256(MASK64.as_ptr().add(4 - n).cast()), v),
+    |v, other, n| _mm256_blendv_pd(other, v, _mm256_loadu_pd(MASK64.as_ptr().add(4 - n).cast())),
+    |v| {
+        let halves = _mm_max_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));
+        _mm_cvtsd_f64(_mm_max_sd(halves, _mm_unpackhi_pd(halves, halves)))
+    },
     |v| exp_f64(v),
     |v| {
         let halves = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));

@@ -4,7 +4,7 @@
 //! they need of it is a [`Coupling`], taken from all of the batch's logits before any row is finished.
 
 use serde::{Deserialize, Serialize};
-use steepest_kernels::{Float, SoftmaxShift, softmax_rows};
+use steepest_kernels::{self as kernels, Float, SoftmaxShift};
 
 /// Output activation and loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,15 +156,11 @@ impl Head {
 
     /// What the rows of a batch share, from all of its logits, in parts `(rows, n_outputs)`.
     pub fn couple<'a, T: Float>(&self, parts: impl Iterator<Item = &'a [T]> + Clone) -> Coupling<T> {
-        let shift = parts.clone().flatten().fold(T::NEG_INFINITY, |m, &z| if z > m { z } else { m });
+        let shift = parts.clone().map(kernels::maximum).fold(T::NEG_INFINITY, T::max);
         let mut totals = Vec::new();
         if self.quirks.axis == Axis::Batch {
             totals.resize(self.n_outputs, T::ZERO);
-            for row in parts.flat_map(|part| part.chunks_exact(self.n_outputs)) {
-                for (total, &z) in totals.iter_mut().zip(row) {
-                    *total += (z - shift).exp();
-                }
-            }
+            parts.for_each(|part| kernels::add_column_exps(part, shift, &mut totals));
         }
         Coupling { shift, totals }
     }
@@ -182,13 +178,9 @@ impl Head {
     ) {
         match (self.output, coupling) {
             (Output::Identity, _) => p.copy_from_slice(z),
-            (Output::Sigmoid, _) => steepest_kernels::sigmoid(z, p),
+            (Output::Sigmoid, _) => kernels::sigmoid(z, p),
             (Output::Softmax, Some(coupling)) if self.quirks.axis == Axis::Batch => {
-                for (p, z) in p.chunks_exact_mut(self.n_outputs).zip(z.chunks_exact(self.n_outputs)) {
-                    for ((p, &z), &total) in p.iter_mut().zip(z).zip(&coupling.totals) {
-                        *p = (z - coupling.shift).exp() / total;
-                    }
-                }
+                kernels::softmax_columns(z, coupling.shift, &coupling.totals, p);
             }
             (Output::Softmax, coupling) => {
                 let shift = match (self.quirks.shift, coupling) {
@@ -196,31 +188,33 @@ impl Head {
                     (Shift::None, _) => SoftmaxShift::Constant(T::ZERO),
                     _ => SoftmaxShift::RowMaximum,
                 };
-                softmax_rows(z, shift, p, log_sums);
+                kernels::softmax_rows(z, shift, p, log_sums);
             }
         }
     }
 
-    /// `delta (rows, n_outputs)`, the gradient of the mean loss over `batch` rows at the logits `z`, and the rows'
-    /// score. `p` and `log_sums` are those of [`Head::forward`]; `target` gives the target of each row.
-    pub fn backward<'a, T: Float>(
+    /// Predictions and what else [`Head::forward`] says of each row, in new vectors.
+    pub fn predictions<T: Float>(&self, z: &[T], coupling: Option<&Coupling<T>>) -> (Vec<T>, Vec<T>) {
+        let (mut p, mut log_sums) = (vec![T::ZERO; z.len()], vec![T::ZERO; z.len() / self.n_outputs]);
+        self.forward(z, coupling, &mut p, &mut log_sums);
+        (p, log_sums)
+    }
+
+    /// `delta (rows, n_outputs)`, the gradient of the mean loss over `batch` rows at the logits.
+    ///
+    /// `p` is that of [`Head::forward`]; `target` gives the target of each row.
+    pub fn delta<'a, T: Float>(
         &self,
-        z: &[T],
         p: &[T],
-        log_sums: &[T],
         target: impl Fn(usize) -> Target<'a>,
         batch: usize,
         delta: &mut [T],
-    ) -> Score {
+    ) {
         let n = self.n_outputs;
         let scale = T::from_f64(self.quirks.delta_scale / batch as f64);
-        let mut score = Score::default();
-        for (row, ((z, p), delta)) in
-            z.chunks_exact(n).zip(p.chunks_exact(n)).zip(delta.chunks_exact_mut(n)).enumerate()
-        {
-            let target = target(row);
+        for (row, (p, delta)) in p.chunks_exact(n).zip(delta.chunks_exact_mut(n)).enumerate() {
             delta.copy_from_slice(p);
-            match target {
+            match target(row) {
                 Target::Class(class) if n > 1 => delta[class as usize] -= T::ONE,
                 Target::Class(class) => delta[0] -= T::from_f64(f64::from(class)),
                 Target::Values(y) => {
@@ -229,26 +223,45 @@ impl Head {
                     }
                 }
             }
-            score.add(self.score(z, p, delta, target, log_sums.get(row).copied()));
-            for (delta, &p) in delta.iter_mut().zip(p) {
-                if self.quirks.rule == DeltaRule::Diagonal {
+            if self.quirks.rule == DeltaRule::Diagonal {
+                for (delta, &p) in delta.iter_mut().zip(p) {
                     *delta = T::from_f64(2.0) * *delta * p * (T::ONE - p);
                 }
+            }
+            for delta in delta {
                 *delta *= scale;
             }
+        }
+    }
+
+    /// Loss and correct predictions of rows: `z (rows, n_outputs)` are their logits, `p` and `log_sums` what
+    /// [`Head::forward`] made of them.
+    pub fn score<'a, T: Float>(
+        &self,
+        z: &[T],
+        p: &[T],
+        log_sums: &[T],
+        target: impl Fn(usize) -> Target<'a>,
+    ) -> Score {
+        let n = self.n_outputs;
+        let mut score = Score::default();
+        for (row, ((z, p), &log_sum)) in z.chunks_exact(n).zip(p.chunks_exact(n)).zip(log_sums).enumerate() {
+            let target = target(row);
+            score.loss += self.loss(z, p, target, log_sum);
+            score.correct += u64::from(self.is_correct(p, target));
+            let log_sum = log_sum.to_f64();
+            score.log_sums = (score.log_sums.0.min(log_sum), score.log_sums.1.max(log_sum));
         }
         score
     }
 
-    /// Loss of one row, and whether it is predicted correctly; `error` is `p - y`.
-    fn score<T: Float>(&self, z: &[T], p: &[T], error: &[T], target: Target, log_sum: Option<T>) -> Score {
-        let loss = match (self.output, target) {
-            (Output::Identity, _) => error.iter().map(|e| 0.5 * e.to_f64().powi(2)).sum(),
-            (Output::Softmax, _) if self.quirks.rule == DeltaRule::Diagonal => {
-                error.iter().map(|e| e.to_f64().powi(2)).sum()
-            }
+    /// Loss of one row.
+    fn loss<T: Float>(&self, z: &[T], p: &[T], target: Target, log_sum: T) -> f64 {
+        match (self.output, target) {
+            (Output::Identity, _) => 0.5 * squared_error(p, target),
+            (Output::Softmax, _) if self.quirks.rule == DeltaRule::Diagonal => squared_error(p, target),
             (Output::Softmax, Target::Class(class)) if self.quirks.axis == Axis::Classes => {
-                (log_sum.unwrap_or(T::ZERO) - z[class as usize]).to_f64()
+                (log_sum - z[class as usize]).to_f64()
             }
             (Output::Softmax, Target::Class(class)) => -p[class as usize].to_f64().ln(),
             (Output::Softmax, Target::Values(y)) => {
@@ -263,14 +276,13 @@ impl Head {
                 };
                 z.iter().enumerate().map(term).sum()
             }
-        };
-        let log_sum = log_sum.map_or(0.0, T::to_f64);
-        Score { loss, correct: u64::from(self.is_correct(p, target)), log_sums: (log_sum, log_sum) }
+        }
     }
 
     fn is_correct<T: Float>(&self, p: &[T], target: Target) -> bool {
         match (self.output, target) {
             (Output::Identity, _) => false,
+            (_, Target::Class(class)) if p.len() > 1 => is_first_largest(p, class as usize),
             (_, Target::Class(class)) => self.class(p) == class,
             (Output::Sigmoid, Target::Values(y)) => {
                 p.iter().zip(y).all(|(p, &y)| (p.to_f64() > 0.5) == (y > 0.5))
@@ -295,6 +307,11 @@ impl Score {
     }
 }
 
+/// Sum over a row's outputs of `(p - y)^2`.
+fn squared_error<T: Float>(p: &[T], target: Target) -> f64 {
+    p.iter().enumerate().map(|(i, p_i)| (p_i.to_f64() - wanted(target, i, p.len())).powi(2)).sum()
+}
+
 /// The number that output `i` of `n` should have been.
 fn wanted(target: Target, i: usize, n: usize) -> f64 {
     match target {
@@ -302,6 +319,14 @@ fn wanted(target: Target, i: usize, n: usize) -> f64 {
         Target::Class(class) if n == 1 => f64::from(class),
         Target::Class(class) => f64::from(u8::from(class as usize == i)),
     }
+}
+
+/// Whether [`argmax`] is this class; without a branch for each of the others.
+fn is_first_largest<T: PartialOrd + Copy>(p: &[T], class: usize) -> bool {
+    let (before, from_here) = p.split_at(class);
+    let mine = from_here[0];
+    before.iter().fold(true, |first, &p| first & (p < mine))
+        & from_here.iter().fold(true, |most, &p| most & (p <= mine))
 }
 
 /// The first of the largest, as NumPy's.

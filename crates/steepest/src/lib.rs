@@ -21,7 +21,9 @@ mod recipe;
 mod rng;
 mod schedule;
 mod session;
+mod shard;
 mod split;
+mod trace;
 mod trainer;
 
 pub use activation::Activation;
@@ -36,7 +38,7 @@ pub use model::{AnyModel, Model, Predictions};
 pub use network::{Layer, Network, NetworkSpec};
 pub use optimizer::{Optimizer, OptimizerKind};
 pub use plan::Plan;
-pub use predict::{Evaluation, evaluate, logits, predictions};
+pub use predict::{Evaluation, evaluate, logits};
 pub use recipe::{
     BatchSize, BiasGradient, DataRecipe, NetworkRecipe, Override, Precision, Quirks, Recipe, TrainingRecipe,
     ValSplit, parse_value,
@@ -46,4 +48,5 @@ pub use schedule::{Schedule, ScheduleKind};
 pub use session::{Progress, Report, Session, Start, Stop};
 pub use split::{Split, SplitShuffle, split};
 pub use steepest_kernels::{Float, InstructionSet, Pool, instruction_set};
-pub use trainer::{Step, Trace, Trainer, Training};
+pub use trace::Trace;
+pub use trainer::{Step, Trainer, Training};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use steepest_kernels::{AlignedVec, Float};
+use steepest_kernels::{self as kernels, AlignedVec, Float};
 
 use crate::Activation;
 use crate::init::Init;
@@ -54,11 +54,21 @@ impl NetworkSpec {
     }
 }
 
+impl Layer {
+    /// Transposes this layer's weights within a flat vector, from `(n_out, n_in)` if `turned`, else back.
+    fn turn<T: Float>(&self, turned: bool, flat: &mut [T]) {
+        let weight = &mut flat[self.weight.clone()];
+        let before = weight.to_vec();
+        kernels::transpose(&before, if turned { self.n_in } else { self.n_out }, 0, weight);
+    }
+}
+
 /// A network and its parameters.
 #[derive(Clone, Debug)]
 pub struct Network<T> {
     spec: NetworkSpec,
     layers: Vec<Layer>,
+    is_turned: bool,
     /// All parameters; [`Network::layers`] says which is which.
     pub parameters: AlignedVec<T>,
 }
@@ -67,7 +77,7 @@ impl<T: Float> Network<T> {
     /// A network with all parameters zero.
     pub fn zeros(spec: NetworkSpec) -> Self {
         let parameters = AlignedVec::zeros(spec.n_parameters());
-        Self { layers: spec.layers(), spec, parameters }
+        Self { layers: spec.layers(), spec, is_turned: false, parameters }
     }
 
     /// A network with random parameters: the same for the same seed.
@@ -89,6 +99,31 @@ impl<T: Float> Network<T> {
     /// Where each layer's parameters lie.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// Whether the first layer's weights lie transposed, `(n_in, n_out)`, as a walk over the ink of images wants them.
+    /// Only networks inside a [`crate::Trainer`] do.
+    pub(crate) fn is_turned(&self) -> bool {
+        self.is_turned
+    }
+
+    /// The same network, with the first layer's weights transposed or not.
+    pub(crate) fn laid_out(&self, turned: bool) -> Self {
+        let mut network = self.clone();
+        if turned != self.is_turned {
+            network.is_turned = turned;
+            self.layers[0].turn(turned, &mut network.parameters);
+        }
+        network
+    }
+
+    /// What is laid out as the parameters are, with the first layer's part not transposed.
+    pub(crate) fn upright(&self, flat: &[T]) -> AlignedVec<T> {
+        let mut flat = AlignedVec::from(flat);
+        if self.is_turned {
+            self.layers[0].turn(false, &mut flat);
+        }
+        flat
     }
 
     /// A layer's weights, `(n_out, n_in)`.

@@ -1,14 +1,16 @@
 //! A block of rows on its way through the network and back.
 
-use steepest_kernels::{self as kernels, AlignedVec, Float, Inputs};
+use std::borrow::Cow;
+
+use steepest_kernels::{self as kernels, AlignedVec, Float, Ink, Inputs};
 
 use crate::batches::Rows;
 use crate::dataset::{Dataset, Inputs as Storage};
-use crate::network::Network;
+use crate::network::{Network, NetworkSpec};
 
 /// Rows that go through the network together: enough to use each weight many times while it is in a register, few
 /// enough for their activations to stay in the second cache.
-pub(crate) const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = Ink::ROWS;
 
 /// What a block's rows are at each layer. Matrices have room for `capacity` rows; a pass may use fewer.
 pub(crate) struct Activations<T> {
@@ -96,10 +98,47 @@ impl<T: Float> Activations<T> {
     }
 }
 
+/// Units from which a layer is wide enough for a walk over the ink of images to be worth while: about four registers.
+const WIDE: usize = 64;
+
+/// The part of bytes that may be other than zero for it. From here on dot products are as fast.
+const MOST_INK: f64 = 0.35;
+
+/// Whether the first layer's weights should lie transposed for many passes over `data`.
+pub(crate) fn wants_turning(spec: &NetworkSpec, data: &Dataset) -> bool {
+    let is_bytes = matches!(data.inputs(), Storage::Bytes(_) | Storage::Drawn { .. });
+    is_bytes && spec.sizes[1] >= WIDE && ink(data) <= MOST_INK
+}
+
+/// The network, with its first layer laid out for a pass over `data`.
+pub(crate) fn suited<'a, T: Float>(network: &'a Network<T>, data: &Dataset) -> Cow<'a, Network<T>> {
+    let is_bytes = matches!(data.inputs(), Storage::Bytes(_) | Storage::Drawn { .. });
+    // Below some number of rows, transposing costs more than it gains.
+    let turned = match network.is_turned() {
+        true => is_bytes,
+        false => data.n_samples() >= 8 * BLOCK && wants_turning(network.spec(), data),
+    };
+    if turned == network.is_turned() { Cow::Borrowed(network) } else { Cow::Owned(network.laid_out(turned)) }
+}
+
+/// The part of bytes that are not zero, in a sample of the rows.
+fn ink(data: &Dataset) -> f64 {
+    let n = data.n_samples();
+    let count = n.min(kernels::Ink::ROWS);
+    let rows: Vec<u32> = (0..count).map(|i| (i * n / count) as u32).collect();
+    let mut gather = Gather::<f32>::new();
+    match gather.rows(data, Rows::Some(&rows), 0, count, 0, 1.0, true) {
+        Block::Inked(x, ink) => ink.count() as f64 / x.x.len().max(1) as f64,
+        Block::Bytes(_) | Block::Floats(_) => 1.0,
+    }
+}
+
 /// The inputs of a block of rows, in the form in which the data set stores them: bytes stay bytes.
 #[derive(Clone, Copy)]
 pub(crate) enum Block<'a, T> {
     Bytes(Inputs<'a, T, u8>),
+    /// For a network whose first layer lies transposed.
+    Inked(Inputs<'a, T, u8>, &'a Ink),
     Floats(Inputs<'a, T, T>),
 }
 
@@ -108,6 +147,7 @@ impl<T: Float> Block<'_, T> {
     fn affine(self, weight: &[T], bias: Option<&[T]>, z: &mut [T]) {
         match self {
             Self::Bytes(x) => kernels::affine(x, weight, bias, z),
+            Self::Inked(x, ink) => kernels::affine_sparse(x, ink, weight, bias, z),
             Self::Floats(x) => kernels::affine(x, weight, bias, z),
         }
     }
@@ -116,6 +156,7 @@ impl<T: Float> Block<'_, T> {
     fn weight_gradient(self, delta: &[T], add: bool, d_weight: &mut [T]) {
         match self {
             Self::Bytes(x) => kernels::weight_gradient(delta, x, add, d_weight),
+            Self::Inked(x, ink) => kernels::weight_gradient_sparse(delta, x, ink, add, d_weight),
             Self::Floats(x) => kernels::weight_gradient(delta, x, add, d_weight),
         }
     }
@@ -123,7 +164,7 @@ impl<T: Float> Block<'_, T> {
     /// The inputs as numbers, scaled.
     pub fn to_floats(self) -> Vec<T> {
         match self {
-            Self::Bytes(x) => {
+            Self::Bytes(x) | Self::Inked(x, _) => {
                 let mut out = vec![T::ZERO; x.x.len()];
                 kernels::widen(x.x, x.factor, &mut out);
                 out
@@ -136,6 +177,7 @@ impl<T: Float> Block<'_, T> {
 /// Where rows are brought together that do not lie together in the data set.
 pub(crate) struct Gather<T> {
     bytes: Vec<u8>,
+    ink: Ink,
     floats: Vec<T>,
     /// The first row of the batch that lies here now.
     loaded: Option<usize>,
@@ -143,7 +185,7 @@ pub(crate) struct Gather<T> {
 
 impl<T: Float> Gather<T> {
     pub fn new() -> Self {
-        Self { bytes: Vec::new(), floats: Vec::new(), loaded: None }
+        Self { bytes: Vec::new(), ink: Ink::default(), floats: Vec::new(), loaded: None }
     }
 
     /// Forgets what lies here: a new batch begins.
@@ -151,7 +193,8 @@ impl<T: Float> Gather<T> {
         self.loaded = None;
     }
 
-    /// The rows `first..first + n` of a batch of `data`, to be multiplied by `factor`.
+    /// The rows `first..first + n` of a batch of `data`, to be multiplied by `factor`; with their ink if `inked`.
+    #[allow(clippy::too_many_arguments)]
     pub fn rows<'a>(
         &'a mut self,
         data: &'a Dataset,
@@ -160,36 +203,42 @@ impl<T: Float> Gather<T> {
         n: usize,
         epoch: u64,
         factor: f64,
+        inked: bool,
     ) -> Block<'a, T> {
         let width = data.n_features();
         let row = |i: usize| rows.get(first + i) as usize;
         let is_here = self.loaded.replace(first) == Some(first);
-        let bytes = |x: &'a [u8]| Block::Bytes(Inputs { x, n_in: width, factor: T::from_f64(factor) });
-        match data.inputs() {
-            Storage::Bytes(all) => {
-                if let Rows::All(_) = rows {
-                    return bytes(&all[first * width..(first + n) * width]);
-                }
+        let bytes: &[u8] = match (data.inputs(), rows) {
+            (Storage::Bytes(all), Rows::All(_)) => &all[first * width..(first + n) * width],
+            (Storage::Bytes(all), Rows::Some(_)) => {
                 if !is_here {
                     self.bytes.clear();
                     for i in 0..n {
                         self.bytes.extend_from_slice(&all[row(i) * width..(row(i) + 1) * width]);
                     }
                 }
-                bytes(&self.bytes)
+                &self.bytes
             }
-            Storage::Drawn { draw, rows: numbers } => {
+            (Storage::Drawn { draw, rows: numbers }, _) => {
                 if !is_here {
                     self.bytes.resize(n * width, 0);
                     for (i, out) in self.bytes.chunks_exact_mut(width).enumerate() {
                         draw(epoch, numbers[row(i)], out);
                     }
                 }
-                bytes(&self.bytes)
+                &self.bytes
             }
-            Storage::F32(all) => self.narrow(all, width, row, n, factor, is_here),
-            Storage::F64(all) => self.narrow(all, width, row, n, factor, is_here),
+            (Storage::F32(all), _) => return self.narrow(all, width, row, n, factor, is_here),
+            (Storage::F64(all), _) => return self.narrow(all, width, row, n, factor, is_here),
+        };
+        let inputs = Inputs { x: bytes, n_in: width, factor: T::from_f64(factor) };
+        if !inked {
+            return Block::Bytes(inputs);
         }
+        if !is_here {
+            self.ink.find(bytes, width);
+        }
+        Block::Inked(inputs, &self.ink)
     }
 
     fn narrow<F: Float>(

@@ -8,7 +8,7 @@ use crate::batches::Rows;
 use crate::dataset::{Dataset, Targets};
 use crate::head::{Head, Score, Target};
 use crate::network::Network;
-use crate::pass::{Activations, BLOCK, Gather};
+use crate::pass::{self, Activations, BLOCK, Gather};
 
 /// Blocks that one task takes.
 const BLOCKS_PER_TASK: usize = 4;
@@ -36,6 +36,7 @@ pub(crate) fn target(targets: &Targets, row: usize) -> Target<'_> {
 pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool: &mut Pool) -> Vec<T> {
     let n_outputs = network.spec().sizes[network.spec().sizes.len() - 1];
     let n_samples = data.n_samples();
+    let network = &*pass::suited(network, data);
     let per_task = BLOCKS_PER_TASK * BLOCK;
     let mut out = vec![T::ZERO; n_samples * n_outputs];
     let parts: Vec<Mutex<&mut [T]>> = out.chunks_mut(per_task * n_outputs).map(Mutex::new).collect();
@@ -47,7 +48,7 @@ pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool:
         for (block, out) in part.chunks_mut(BLOCK * n_outputs).enumerate() {
             let n = out.len() / n_outputs;
             let first = task * per_task + block * BLOCK;
-            let x = gather.rows(data, Rows::All(n_samples), first, n, 0, factor);
+            let x = gather.rows(data, Rows::All(n_samples), first, n, 0, factor, network.is_turned());
             activations.forward(network, x, n);
             out.copy_from_slice(activations.logits(n));
         }
@@ -56,27 +57,26 @@ pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool:
     out
 }
 
-/// Predictions `(n_samples, n_outputs)` of all rows, and what [`Head::forward`] says of each row; a head that looks
-/// at the whole batch takes the data set as one.
-pub fn predictions<T: Float>(head: &Head, logits: &[T]) -> (Vec<T>, Vec<T>) {
-    let mut p = vec![T::ZERO; logits.len()];
-    let mut log_sums = vec![T::ZERO; logits.len() / head.n_outputs()];
-    let coupling = head.is_coupled().then(|| head.couple(std::iter::once(logits)));
-    head.forward(logits, coupling.as_ref(), &mut p, &mut log_sums);
-    (p, log_sums)
-}
-
-/// Mean loss and accuracy of logits.
+/// Mean loss and accuracy of logits, taken as one batch where the head looks at the whole batch.
 ///
 /// # Panics
 /// When `targets` are for another number of rows.
-pub fn evaluate<T: Float>(head: &Head, logits: &[T], targets: &Targets) -> Evaluation {
+pub fn evaluate<T: Float>(head: &Head, logits: &[T], targets: &Targets, pool: &mut Pool) -> Evaluation {
     let n = targets.n_samples();
     assert_eq!(n * head.n_outputs(), logits.len());
-    let (p, log_sums) = predictions(head, logits);
-    let mut delta = vec![T::ZERO; logits.len()];
-    let score = head.backward(logits, &p, &log_sums, |row| target(targets, row), n, &mut delta);
-    summarize(head, score, n)
+    let coupling = head.is_coupled().then(|| head.couple(std::iter::once(logits)));
+    let rows = BLOCKS_PER_TASK * BLOCK;
+    let parts: Vec<_> =
+        logits.chunks(rows * head.n_outputs()).map(|z| (z, Mutex::new(Score::default()))).collect();
+    pool.run(parts.len(), &|task, _| {
+        let (z, score) = &parts[task];
+        let (p, log_sums) = head.predictions(z, coupling.as_ref());
+        let score_of = head.score(z, &p, &log_sums, |row| target(targets, task * rows + row));
+        *score.lock().unwrap_or_else(|e| e.into_inner()) = score_of;
+    });
+    let mut total = Score::default();
+    parts.into_iter().for_each(|(_, score)| total.add(score.into_inner().unwrap_or_else(|e| e.into_inner())));
+    summarize(head, total, n)
 }
 
 /// From sums over `n` rows to means.

@@ -1,6 +1,6 @@
 //! A whole training run: steps, validation, reports, early stopping. Still silent and stepped from outside.
 
-use steepest_kernels::{AlignedVec, Float};
+use steepest_kernels::Float;
 
 use crate::batches::Batches;
 use crate::dataset::Dataset;
@@ -9,7 +9,8 @@ use crate::model::Model;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::predict::Evaluation;
-use crate::trainer::{Step, Trace, Trainer};
+use crate::trace::Trace;
+use crate::trainer::{Step, Trainer};
 
 /// Executes a [`Plan`].
 pub struct Session<T> {
@@ -75,7 +76,7 @@ struct EpochSums {
 struct Best<T> {
     loss: f64,
     iteration: u64,
-    parameters: AlignedVec<T>,
+    network: Network<T>,
 }
 
 /// What a session may be given instead of what its plan would make.
@@ -171,7 +172,7 @@ impl<T: Float> Session<T> {
 
     /// The model as it is now.
     pub fn model(&self) -> Model<T> {
-        Model::new(&self.plan, self.trainer.network().clone())
+        Model::new(&self.plan, self.trainer.network())
     }
 
     /// Loss and accuracy of the model as it is now.
@@ -221,7 +222,7 @@ impl<T: Float> Session<T> {
             }
         }
         if let (Some(_), Some(best)) = (stop, &self.best) {
-            self.trainer.network_mut().parameters.copy_from_slice(&best.parameters);
+            self.trainer.set_network(&best.network);
         }
         if step.ends_epoch {
             self.epoch = EpochSums::default();
@@ -234,8 +235,7 @@ impl<T: Float> Session<T> {
         // What is not a number is not the best, either.
         let improves = loss < self.best.as_ref().map_or(f64::INFINITY, |best| best.loss);
         if improves {
-            let parameters = self.trainer.network().parameters.clone();
-            self.best = Some(Best { loss, iteration, parameters });
+            self.best = Some(Best { loss, iteration, network: self.trainer.network() });
             self.since_best = 0;
         } else {
             self.since_best += 1;

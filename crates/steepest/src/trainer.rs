@@ -11,12 +11,13 @@ use steepest_kernels::{self as kernels, AlignedVec, Float, Pool};
 use crate::batches::{Batches, Rows};
 use crate::dataset::Dataset;
 use crate::error::Error;
-use crate::head::{Coupling, Head, Score};
+use crate::head::{Head, Score};
 use crate::network::{Layer, Network};
 use crate::optimizer::Optimizer;
-use crate::pass::{Activations, BLOCK, Block, Deltas, Gather, deltas};
+use crate::pass::wants_turning;
 use crate::predict::{self, Evaluation, summarize};
 use crate::schedule::Schedule;
+use crate::shard::{Batch, Scratch, Shard, blocks, get, lock, shard_count};
 
 /// What a [`Trainer`] does in each step.
 #[derive(Clone, Debug)]
@@ -40,6 +41,7 @@ pub struct Training {
 /// Trains one network on one data set. Silent and without a clock: it is stepped from outside.
 pub struct Trainer<T> {
     training: Training,
+    /// Its first layer may lie transposed, and gradient and memory with it.
     network: Network<T>,
     data: Dataset,
     batches: Batches,
@@ -72,26 +74,6 @@ pub struct Step {
     pub ends_epoch: bool,
 }
 
-/// Every quantity of one step: name, shape, and numbers row-major. Layers count from 1, rows are samples: `x`; `z1`,
-/// `a1`, …; `delta2`, … (gradients at the logits of the mean loss); `d_W1`, `d_b1`, `W1`, `b1` before the update and
-/// `W1_new`, `b1_new` after it.
-pub type Trace<T> = Vec<(String, Vec<usize>, Vec<T>)>;
-
-/// The part of a batch that one task works on.
-struct Shard<T> {
-    /// For coupled heads, one for each block, since they wait for the rest of the batch.
-    activations: Vec<Activations<T>>,
-    gradient: AlignedVec<T>,
-    score: Score,
-}
-
-/// What a thread works with, so that it stays in the cache from block to block.
-struct Scratch<T> {
-    gather: Gather<T>,
-    activations: Activations<T>,
-    deltas: Deltas<T>,
-}
-
 /// Steps between copies of parameters that are known to be good.
 const SNAPSHOT_STEPS: u64 = 100;
 
@@ -108,6 +90,7 @@ impl<T: Float> Trainer<T> {
         threads: usize,
     ) -> Self {
         assert!(data.targets().is_some() && data.n_features() == network.spec().sizes[0]);
+        let network = network.laid_out(wants_turning(network.spec(), &data));
         let n_parameters = network.parameters.len();
         let memory =
             |i: usize| AlignedVec::zeros(if i < training.optimizer.memory() { n_parameters } else { 0 });
@@ -136,14 +119,18 @@ impl<T: Float> Trainer<T> {
         self.batches.epoch()
     }
 
-    /// The network as it is.
-    pub fn network(&self) -> &Network<T> {
-        &self.network
+    /// A copy of the network as it is.
+    pub fn network(&self) -> Network<T> {
+        self.network.laid_out(false)
     }
 
-    /// Its parameters, to restore earlier ones.
-    pub fn network_mut(&mut self) -> &mut Network<T> {
-        &mut self.network
+    /// Goes on from these parameters.
+    ///
+    /// # Panics
+    /// When the network has another shape.
+    pub fn set_network(&mut self, network: &Network<T>) {
+        assert!(network.spec() == self.network.spec());
+        self.network = network.laid_out(self.network.is_turned());
     }
 
     /// What each step does.
@@ -157,8 +144,13 @@ impl<T: Float> Trainer<T> {
     }
 
     /// The gradient of the last [`Trainer::gradients`], laid out as the parameters.
-    pub fn gradient(&self) -> &[T] {
-        &self.gradient
+    pub fn gradient(&self) -> AlignedVec<T> {
+        self.network.upright(&self.gradient)
+    }
+
+    /// The rows of the last step.
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        self.batches.rows()
     }
 
     /// Learning rate of a step.
@@ -291,164 +283,16 @@ impl<T: Float> Trainer<T> {
         });
     }
 
-    /// One step, with every quantity in it.
-    ///
-    /// # Errors
-    /// [`Error::Diverged`], as [`Trainer::gradients`].
-    pub fn trace(&mut self) -> Result<(Step, Trace<T>), Error> {
-        let before = self.network.clone();
-        let step = self.step()?;
-        let Self { training, network, data, batches, gradient, .. } = self;
-        let n = step.n_samples;
-        let head = &training.head;
-        let factor = 1.0 / training.divide_by;
-        let batch = Batch { data, rows: batches.rows(), epoch: step.epoch, factor, network: &before, head };
-        let mut gather = Gather::new();
-        let x = batch.rows(&mut gather, 0, n);
-        let mut activations = Activations::new(&before, n);
-        activations.forward(&before, x, n);
-        let coupling =
-            training.head.is_coupled().then(|| training.head.couple(std::iter::once(activations.logits(n))));
-        let mut delta = deltas(&before, n);
-        activations.head(&batch, 0, n, coupling.as_ref(), &mut delta);
-        // Only for the gradients at the hidden layers: that of the parameters is the trainer's own.
-        activations.backward(&before, x, n, &mut delta, false, &mut vec![T::ZERO; gradient.len()]);
-
-        let mut trace = vec![("x".to_string(), vec![n, data.n_features()], x.to_floats())];
-        for (l, layer) in before.layers().iter().enumerate() {
-            let rows = vec![n, layer.n_out];
-            trace.push((format!("z{}", l + 1), rows.clone(), activations.z[l].to_vec()));
-            trace.push((format!("a{}", l + 1), rows, activations.a[l].to_vec()));
-        }
-        for (l, layer) in before.layers().iter().enumerate().rev() {
-            trace.push((format!("delta{}", l + 1), vec![n, layer.n_out], delta[l].to_vec()));
-            let of_layer = [("d_W", "d_b", &*gradient), ("W", "b", &before.parameters)];
-            let after = ("W_new", "b_new", &network.parameters);
-            for (weight, bias, flat) in of_layer.into_iter().chain([after]) {
-                let name = |part: &str| match part.split_once('_') {
-                    Some(("d", part)) => format!("d_{part}{}", l + 1),
-                    Some((part, suffix)) => format!("{part}{}_{suffix}", l + 1),
-                    None => format!("{part}{}", l + 1),
-                };
-                trace.push((
-                    name(weight),
-                    vec![layer.n_out, layer.n_in],
-                    flat[layer.weight.clone()].to_vec(),
-                ));
-                if !layer.bias.is_empty() {
-                    trace.push((name(bias), vec![layer.n_out], flat[layer.bias.clone()].to_vec()));
-                }
-            }
-        }
-        Ok((step, trace))
-    }
-
     /// Loss and accuracy of the network as it is on a data set with targets.
     ///
     /// # Panics
     /// When the data set has no targets.
     pub fn evaluate(&mut self, data: &Dataset) -> Evaluation {
-        let logits = predict::logits(&self.network, data, 1.0 / self.training.divide_by, &mut self.pool);
+        let Self { training, network, pool, .. } = self;
+        let logits = predict::logits(network, data, 1.0 / training.divide_by, pool);
         let targets = data.targets().unwrap_or_else(|| unreachable!("a plan evaluates on targets only"));
-        predict::evaluate(&self.training.head, &logits, targets)
+        predict::evaluate(&training.head, &logits, targets, pool)
     }
-}
-
-/// What all shards of a step share.
-struct Batch<'a, T> {
-    data: &'a Dataset,
-    rows: Rows<'a>,
-    epoch: u64,
-    factor: f64,
-    network: &'a Network<T>,
-    head: &'a Head,
-}
-
-/// Blocks of the batch's rows `first..end`: number, first row, rows.
-fn blocks(first: usize, end: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-    (first..end).step_by(BLOCK).enumerate().map(move |(b, row)| (b, row, BLOCK.min(end - row)))
-}
-
-impl<T: Float> Shard<T> {
-    fn new(network: &Network<T>) -> Self {
-        let gradient = AlignedVec::zeros(network.parameters.len());
-        Self { activations: Vec::new(), gradient, score: Score::default() }
-    }
-
-    /// Forward through all blocks, up to the logits, for a coupled head.
-    fn forward(&mut self, batch: &Batch<T>, (first, end): (usize, usize), scratch: &mut Scratch<T>) {
-        for (b, row, n) in blocks(first, end) {
-            if self.activations.len() == b {
-                self.activations.push(Activations::new(batch.network, BLOCK));
-            }
-            self.activations[b].forward(batch.network, batch.rows(&mut scratch.gather, row, n), n);
-        }
-    }
-
-    /// Through the head and back, for all blocks; without `coupling` forward as well, block by block.
-    fn backward(
-        &mut self,
-        batch: &Batch<T>,
-        (first, end): (usize, usize),
-        coupling: Option<&Coupling<T>>,
-        scratch: &mut Scratch<T>,
-    ) {
-        self.score = Score::default();
-        for (b, row, n) in blocks(first, end) {
-            let Scratch { gather, activations, deltas } = &mut *scratch;
-            let x = batch.rows(gather, row, n);
-            let activations = match coupling {
-                Some(_) => &mut self.activations[b],
-                None => {
-                    activations.forward(batch.network, x, n);
-                    activations
-                }
-            };
-            self.score.add(activations.head(batch, row, n, coupling, deltas));
-            activations.backward(batch.network, x, n, deltas, b > 0, &mut self.gradient);
-        }
-    }
-}
-
-impl<T: Float> Scratch<T> {
-    fn new(network: &Network<T>) -> Self {
-        let (activations, deltas) = (Activations::new(network, BLOCK), deltas(network, BLOCK));
-        Self { gather: Gather::new(), activations, deltas }
-    }
-}
-
-impl<T: Float> Batch<'_, T> {
-    /// Some of its rows.
-    fn rows<'a>(&'a self, gather: &'a mut Gather<T>, first: usize, n: usize) -> Block<'a, T> {
-        gather.rows(self.data, self.rows, first, n, self.epoch, self.factor)
-    }
-}
-
-impl<T: Float> Activations<T> {
-    /// Predictions of a block, `delta` at its logits, and its score.
-    fn head(
-        &mut self,
-        batch: &Batch<T>,
-        first: usize,
-        n: usize,
-        coupling: Option<&Coupling<T>>,
-        deltas: &mut Deltas<T>,
-    ) -> Score {
-        let (last, width) = (self.z.len() - 1, batch.head.n_outputs());
-        let (z, p) = (&self.z[last][..n * width], &mut self.a[last][..n * width]);
-        let log_sums = &mut self.log_sums[..n];
-        batch.head.forward(z, coupling, p, log_sums);
-        let Some(targets) = batch.data.targets() else { return Score::default() };
-        let target = |row: usize| predict::target(targets, batch.rows.get(first + row) as usize);
-        let delta = &mut deltas[last][..n * width];
-        batch.head.backward(z, p, log_sums, target, batch.rows.len(), delta)
-    }
-}
-
-/// Shards of a batch: enough to keep many cores busy, but no more than their gradients are worth in memory.
-fn shard_count(n_rows: usize, n_parameters: usize) -> usize {
-    let most = ((1 << 22) / n_parameters.max(1)).clamp(4, 64);
-    n_rows.div_ceil(BLOCK).clamp(1, most)
 }
 
 /// Parameters that one task updates.
@@ -497,12 +341,4 @@ fn add_l2<T: Float>(network: &Network<T>, l2: f64, gradient: &mut [T]) -> f64 {
         penalty += w.iter().map(|w| w.to_f64().powi(2)).sum::<f64>();
     }
     0.5 * l2 * penalty
-}
-
-fn lock<X>(mutex: &Mutex<X>) -> std::sync::MutexGuard<'_, X> {
-    mutex.lock().unwrap_or_else(|e| e.into_inner())
-}
-
-fn get<X>(mutex: &mut Mutex<X>) -> &mut X {
-    mutex.get_mut().unwrap_or_else(|e| e.into_inner())
 }

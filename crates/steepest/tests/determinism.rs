@@ -8,7 +8,7 @@ use steepest::{Dataset, Float, Inputs, Network, Plan, Recipe, Targets, Trainer};
 
 fn data(n: usize) -> Dataset {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let x = (0..n * 30).map(|_| rng.random::<u8>()).collect();
+    let x = (0..n * 30).map(|_| if rng.random_bool(0.3) { rng.random() } else { 0u8 }).collect();
     let labels = (0..n).map(|_| rng.random_range(0..10)).collect();
     let names = (0..10).map(|c| c.to_string()).collect();
     Dataset::new(Inputs::Bytes(x), 30, Some(Targets::Classes { labels, names })).unwrap()
@@ -32,6 +32,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     for text in [
         "[training]\nbatch_size = \"full\"\niterations = 7",
         "[training]\nbatch_size = 100\niterations = 40",
+        "[network]\nhidden = [80]\n[training]\nbatch_size = 100\niterations = 40",
         "[training]\nbatch_size = 700\nsampling = \"replacement\"\noptimizer = \"nesterov\"\niterations = 9\nl2 = 0.01",
         "[training]\nbatch_size = \"full\"\niterations = 5\n[quirks]\nsoftmax_shift = \"batch\"\ndelta_scale = 2.0",
         "[training]\nbatch_size = 128\niterations = 20\n[quirks]\nsoftmax_axis = \"batch\"\ndelta_rule = \"diagonal\"",

@@ -1,0 +1,454 @@
+//! The first layer of images that are mostly empty: a walk over the bytes that are not zero.
+//!
+//! [`crate::affine`] leaves out whole registers of empty columns. Where a layer is wide, it pays to go further and
+//! visit single pixels, with the weights transposed: each pixel has a row of weights, one for each unit. Neighbouring
+//! columns mostly have ink in the same rows of a block, so columns go in pairs, whose weights (or whose gradients) stay
+//! in registers while the rows pass by.
+
+// Tiles are arrays of registers, and are written as such.
+#![allow(clippy::needless_range_loop)]
+
+use crate::Float;
+use crate::products::Inputs;
+use crate::simd::{Kernel, Registers, Simd, dispatch};
+
+/// For each column of a block of rows, a bit for each row whose byte is not zero there.
+#[derive(Clone, Debug, Default)]
+pub struct Ink {
+    columns: Vec<u64>,
+}
+
+impl Ink {
+    /// The most rows of a block: as many as a word has bits.
+    pub const ROWS: usize = 64;
+
+    /// Looks at the rows of `x (rows, n_in)`.
+    ///
+    /// # Panics
+    /// When there are more than [`Ink::ROWS`].
+    pub fn find(&mut self, x: &[u8], n_in: usize) {
+        assert!(x.len() <= Self::ROWS * n_in);
+        dispatch(Find { x, n_in, columns: &mut self.columns });
+    }
+
+    /// How many bytes are not zero.
+    pub fn count(&self) -> usize {
+        self.columns.iter().map(|rows| rows.count_ones() as usize).sum()
+    }
+}
+
+/// `out = factor x wᵀ + bias`, as [`crate::affine`], by a walk over `ink`, that of `x`.
+///
+/// `w_t (n_in, n_out)`: the weights transposed; `bias (n_out)` or none, `out (rows, n_out)`. Weights must be finite.
+///
+/// # Panics
+/// When the slices do not have these shapes.
+pub fn affine_sparse<T: Float>(
+    inputs: Inputs<T, u8>,
+    ink: &Ink,
+    w_t: &[T],
+    bias: Option<&[T]>,
+    out: &mut [T],
+) {
+    let (rows, n_out) = shape(inputs, ink, w_t);
+    assert!(out.len() == rows * n_out && bias.is_none_or(|b| b.len() == n_out));
+    match bias {
+        Some(bias) => out.chunks_exact_mut(n_out).for_each(|out| out.copy_from_slice(bias)),
+        None => out.fill(T::ZERO),
+    }
+    dispatch(Forward { inputs, ink, w_t, out });
+}
+
+/// `d_w_t = factor xᵀ delta`, or with `add` `d_w_t += factor xᵀ delta`: [`crate::weight_gradient`] for transposed weights, by
+/// a walk over `ink`, that of `x`.
+///
+/// `delta (rows, n_out)`, `d_w_t (n_in, n_out)`.
+///
+/// # Panics
+/// When the slices do not have these shapes.
+pub fn weight_gradient_sparse<T: Float>(
+    delta: &[T],
+    inputs: Inputs<T, u8>,
+    ink: &Ink,
+    add: bool,
+    d_w_t: &mut [T],
+) {
+    let (rows, n_out) = shape(inputs, ink, d_w_t);
+    assert!(delta.len() == rows * n_out);
+    dispatch(Backward { inputs, ink, delta, add, d_w_t });
+}
+
+/// Rows and units, where inputs and ink fit each other and the weights.
+fn shape<T>(inputs: Inputs<T, u8>, ink: &Ink, w_t: &[T]) -> (usize, usize) {
+    let Inputs { x, n_in, .. } = inputs;
+    let (rows, n_out) = (x.len() / n_in, w_t.len() / n_in);
+    assert!(x.len() == rows * n_in && w_t.len() == n_out * n_in && ink.columns.len() == n_in);
+    let seen = ink.columns.iter().fold(0, |any, rows| any | rows);
+    assert!(seen.checked_shr(rows as u32).unwrap_or(0) == 0, "this is the ink of other rows");
+    (rows, n_out)
+}
+
+/// Rows `first..` of `x` transposed, as many as `out` has room for.
+///
+/// `x (n_rows, n_columns)`, `out (any, n_rows)`.
+///
+/// # Panics
+/// When the slices do not have these shapes.
+pub fn transpose<T: Float>(x: &[T], n_columns: usize, first: usize, out: &mut [T]) {
+    let n_rows = x.len() / n_columns;
+    let count = out.len() / n_rows;
+    assert!(x.len() == n_rows * n_columns && out.len() == count * n_rows && first + count <= n_columns);
+    // In squares, so that each cache line is used whole while it is near.
+    const SQUARE: usize = 16;
+    for column in (0..count).step_by(SQUARE) {
+        for row in (0..n_rows).step_by(SQUARE) {
+            for c in column..count.min(column + SQUARE) {
+                for r in row..n_rows.min(row + SQUARE) {
+                    out[c * n_rows + r] = x[r * n_columns + first + c];
+                }
+            }
+        }
+    }
+}
+
+struct Find<'a> {
+    x: &'a [u8],
+    n_in: usize,
+    columns: &'a mut Vec<u64>,
+}
+
+impl Kernel for Find<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { x, n_in, columns } = self;
+        columns.clear();
+        columns.resize(n_in.next_multiple_of(64), 0);
+        for (i, square) in columns.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+            for (row, bits) in x.chunks_exact(n_in).zip(&mut *square) {
+                let bytes = &row[i * 64..n_in.min((i + 1) * 64)];
+                *bits = match bytes.as_array() {
+                    Some(bytes) => S::nonzero(bytes),
+                    None => {
+                        let mut padded = [0; 64];
+                        padded[..bytes.len()].copy_from_slice(bytes);
+                        S::nonzero(&padded)
+                    }
+                };
+            }
+            transpose_bits(square);
+        }
+        columns.truncate(n_in);
+    }
+}
+
+/// Swaps rows and columns of 64 x 64 bits: quarters of ever smaller squares (Warren, Hacker's Delight, 7-3).
+#[inline(always)]
+fn transpose_bits(square: &mut [u64; 64]) {
+    let mut mask = !0u64 >> 32;
+    let mut half = 32;
+    while half > 0 {
+        for block in square.chunks_exact_mut(2 * half) {
+            let (upper, lower) = block.split_at_mut(half);
+            for (upper, lower) in upper.iter_mut().zip(lower) {
+                let swapped = (*upper >> half ^ *lower) & mask;
+                *lower ^= swapped;
+                *upper ^= swapped << half;
+            }
+        }
+        half /= 2;
+        mask ^= mask << half;
+    }
+}
+
+/// Two neighbouring columns, and the rows that have ink in either.
+#[derive(Clone, Copy)]
+struct Pair {
+    first: usize,
+    /// The first again, where it has no neighbour.
+    second: usize,
+    rows: u64,
+}
+
+impl Ink {
+    #[inline(always)]
+    fn pair(&self, first: usize) -> Pair {
+        let second = (first + 1).min(self.columns.len() - 1);
+        Pair { first, second, rows: self.columns[first] | self.columns[second] }
+    }
+}
+
+impl Pair {
+    /// The next of its rows.
+    #[inline(always)]
+    fn next_row(&mut self) -> Option<usize> {
+        let row = self.rows.trailing_zeros() as usize;
+        // Takes away the lowest bit.
+        let is_left = self.rows != 0;
+        self.rows &= self.rows.wrapping_sub(1);
+        is_left.then_some(row)
+    }
+
+    /// What a row has in both columns; a column that is only the first again has zero.
+    ///
+    /// # Safety
+    /// `x` has this row of `n_in` bytes, and both columns lie within it.
+    #[inline(always)]
+    unsafe fn load<S: Simd, T: Float>(self, x: &[u8], n_in: usize, row: usize) -> [T::Register<S>; 2] {
+        debug_assert!((row + 1) * n_in <= x.len() && self.second < n_in);
+        // SAFETY: passed on to the caller.
+        let [first, second] = unsafe {
+            let x = x.as_ptr().add(row * n_in);
+            [*x.add(self.first), *x.add(self.second)]
+        };
+        let second = if self.second > self.first { second } else { 0 };
+        [T::Register::<S>::splat(T::from_u8(first)), T::Register::<S>::splat(T::from_u8(second))]
+    }
+}
+
+/// Calls `$run::<S, V, PARTIAL>(unit)` for all units: `V` registers of them at a time while there are as many, then
+/// one, then part of one.
+macro_rules! for_all_units {
+    ($S:ident, $T:ident, $n_out:expr, $walk:ident) => {{
+        let (lanes, n_out) = ($T::Register::<$S>::LANES, $n_out);
+        let mut unit = 0;
+        if $S::REGISTERS >= 32 {
+            while unit + 8 * lanes <= n_out {
+                $walk.units::<$S, 8, false>(unit);
+                unit += 8 * lanes;
+            }
+        }
+        while unit + 4 * lanes <= n_out {
+            $walk.units::<$S, 4, false>(unit);
+            unit += 4 * lanes;
+        }
+        while unit + lanes <= n_out {
+            $walk.units::<$S, 1, false>(unit);
+            unit += lanes;
+        }
+        if unit < n_out {
+            $walk.units::<$S, 1, true>(unit);
+        }
+    }};
+}
+
+struct Forward<'a, T> {
+    inputs: Inputs<'a, T, u8>,
+    ink: &'a Ink,
+    w_t: &'a [T],
+    /// Holds the bias to begin with.
+    out: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self) {
+        for_all_units!(S, T, self.w_t.len() / self.inputs.n_in, self);
+    }
+}
+
+impl<T: Float> Forward<'_, T> {
+    /// `V` registers of units for all rows; with `PARTIAL`, the units that are left, fewer than a register holds.
+    #[inline(always)]
+    fn units<S: Simd, const V: usize, const PARTIAL: bool>(&mut self, unit: usize) {
+        let Inputs { x, n_in, factor } = self.inputs;
+        let n_out = self.w_t.len() / n_in;
+        let lanes = T::Register::<S>::LANES;
+        let rest = n_out - unit;
+        let factor = T::Register::<S>::splat(factor);
+        for first in (0..n_in).step_by(2) {
+            let mut pair = self.ink.pair(first);
+            if pair.rows == 0 {
+                continue;
+            }
+            let mut w = [[factor; V]; 2];
+            // SAFETY: columns are below `n_in`, the rows of `w_t`; rows are those of `x` and `out` that have ink; `V`
+            // registers, or `rest` numbers, lie within each row of `w_t` and `out` from `unit` on.
+            unsafe {
+                for v in 0..V {
+                    for (i, column) in [pair.first, pair.second].into_iter().enumerate() {
+                        let p = self.w_t.as_ptr().add(column * n_out + unit + v * lanes);
+                        let loaded = if PARTIAL {
+                            T::Register::<S>::load_first(p, rest)
+                        } else {
+                            T::Register::<S>::load(p)
+                        };
+                        w[i][v] = loaded.mul(factor);
+                    }
+                }
+                while let Some(row) = pair.next_row() {
+                    let [x0, x1] = pair.load::<S, T>(x, n_in, row);
+                    let p = self.out.as_mut_ptr().add(row * n_out + unit);
+                    for v in 0..V {
+                        let p = p.add(v * lanes);
+                        if PARTIAL {
+                            let sum = T::Register::<S>::load_first(p, rest);
+                            x1.mul_add(w[1][v], x0.mul_add(w[0][v], sum)).store_first(p, rest);
+                        } else {
+                            let sum = T::Register::<S>::load(p);
+                            x1.mul_add(w[1][v], x0.mul_add(w[0][v], sum)).store(p);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Backward<'a, T> {
+    inputs: Inputs<'a, T, u8>,
+    ink: &'a Ink,
+    delta: &'a [T],
+    add: bool,
+    d_w_t: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Backward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self) {
+        for_all_units!(S, T, self.d_w_t.len() / self.inputs.n_in, self);
+    }
+}
+
+impl<T: Float> Backward<'_, T> {
+    /// As [`Forward::units`].
+    #[inline(always)]
+    fn units<S: Simd, const V: usize, const PARTIAL: bool>(&mut self, unit: usize) {
+        let Inputs { x, n_in, factor } = self.inputs;
+        let n_out = self.d_w_t.len() / n_in;
+        let lanes = T::Register::<S>::LANES;
+        let rest = n_out - unit;
+        let factor = T::Register::<S>::splat(factor);
+        for first in (0..n_in).step_by(2) {
+            let mut pair = self.ink.pair(first);
+            if pair.rows == 0 && self.add {
+                continue;
+            }
+            let mut sums = [[T::Register::<S>::splat(T::ZERO); V]; 2];
+            // SAFETY: columns are below `n_in`, the rows of `d_w_t`; rows are those of `x` and `delta` that have ink;
+            // `V` registers, or `rest` numbers, lie within each row of `d_w_t` and `delta` from `unit` on.
+            unsafe {
+                while let Some(row) = pair.next_row() {
+                    let [x0, x1] = pair.load::<S, T>(x, n_in, row);
+                    let p = self.delta.as_ptr().add(row * n_out + unit);
+                    for v in 0..V {
+                        let delta = if PARTIAL {
+                            T::Register::<S>::load_first(p, rest)
+                        } else {
+                            T::Register::<S>::load(p.add(v * lanes))
+                        };
+                        sums[0][v] = x0.mul_add(delta, sums[0][v]);
+                        sums[1][v] = x1.mul_add(delta, sums[1][v]);
+                    }
+                }
+                // The second first: where it is the first again, its zeros are overwritten by it or added to it.
+                for (i, column) in [(1, pair.second), (0, pair.first)] {
+                    for v in 0..V {
+                        let p = self.d_w_t.as_mut_ptr().add(column * n_out + unit + v * lanes);
+                        let sum = sums[i][v].mul(factor);
+                        match (PARTIAL, self.add) {
+                            (false, false) => sum.store(p),
+                            (false, true) => T::Register::<S>::load(p).add(sum).store(p),
+                            (true, false) => sum.store_first(p, rest),
+                            (true, true) => {
+                                T::Register::<S>::load_first(p, rest).add(sum).store_first(p, rest)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference;
+    use crate::simd::{InstructionSet, dispatch_on};
+
+    #[test]
+    fn parts_of_a_transpose_make_up_the_whole() {
+        let (n_rows, n_columns) = (37, 50);
+        let x: Vec<f32> = (0..n_rows * n_columns).map(|i| i as f32).collect();
+        let mut out = vec![0.0; x.len()];
+        for (i, out) in out.chunks_mut(19 * n_rows).enumerate() {
+            transpose(&x, n_columns, i * 19, out);
+        }
+        for (i, &value) in out.iter().enumerate() {
+            assert_eq!(value, x[i % n_rows * n_columns + i / n_rows]);
+        }
+    }
+
+    fn transposed<T: Float>(x: &[T], n_columns: usize) -> Vec<T> {
+        let mut out = x.to_vec();
+        transpose(x, n_columns, 0, &mut out);
+        out
+    }
+
+    fn assert_close<T: Float>(got: &[T], expected: &[T], tolerance: f64) {
+        for (g, e) in got.iter().zip(expected) {
+            let (g, e) = (g.to_f64(), e.to_f64());
+            assert!((g - e).abs() <= tolerance * (1.0 + e.abs()), "{g} instead of {e}");
+        }
+    }
+
+    fn check<T: Float>(tolerance: f64) {
+        for (rows, n_in, n_out) in [(1, 1, 1), (3, 64, 16), (64, 131, 70), (2, 784, 128), (33, 63, 133)] {
+            for ink_of_ten in [0, 2, 10] {
+                let has_ink = |i: usize| i * 7 % 10 < ink_of_ten;
+                let byte = |i: usize| if has_ink(i) { (i * 37 % 255) as u8 + 1 } else { 0 };
+                let x: Vec<u8> = (0..rows * n_in).map(byte).collect();
+                let numbers = |n: usize| -> Vec<T> {
+                    (0..n).map(|i| T::from_f64((i * 29 % 97) as f64 / 97.0 - 0.5)).collect()
+                };
+                let (w, bias, delta) = (numbers(n_out * n_in), numbers(n_out), numbers(rows * n_out));
+                let w_t = transposed(&w, n_in);
+                let factor = T::from_f64(1.0 / 255.0);
+                let plain: Vec<T> = x.iter().map(|&x| T::from_u8(x) * factor).collect();
+                let inputs = Inputs { x: &x, n_in, factor };
+                let mut ink = Ink::default();
+                for set in InstructionSet::available() {
+                    dispatch_on(set, Find { x: &x, n_in, columns: &mut ink.columns });
+                    assert_eq!(ink.count(), x.iter().filter(|&&x| x != 0).count());
+
+                    let (mut out, mut expected) = (bias.repeat(rows), delta.clone());
+                    dispatch_on(set, Forward { inputs, ink: &ink, w_t: &w_t, out: &mut out });
+                    reference::affine(&plain, &w, Some(&bias), n_in, &mut expected);
+                    assert_close(&out, &expected, tolerance);
+
+                    for add in [false, true] {
+                        let (mut d_w_t, mut expected) = (w_t.clone(), w.clone());
+                        let (ink, delta) = (&ink, &delta);
+                        dispatch_on(set, Backward { inputs, ink, delta, add, d_w_t: &mut d_w_t });
+                        reference::weight_gradient(delta, &plain, n_in, add, &mut expected);
+                        assert_close(&d_w_t, &transposed(&expected, n_in), tolerance);
+                    }
+                }
+                let (mut out, mut expected) = (delta.clone(), delta.clone());
+                affine_sparse(inputs, &ink, &w_t, None, &mut out);
+                reference::affine(&plain, &w, None, n_in, &mut expected);
+                assert_close(&out, &expected, tolerance);
+            }
+        }
+    }
+
+    #[test]
+    fn walks_equal_the_plain_products_on_every_instruction_set() {
+        check::<f32>(2e-5);
+        check::<f64>(1e-13);
+    }
+
+    #[test]
+    #[should_panic = "the ink of other rows"]
+    fn ink_of_other_rows_is_refused() {
+        let (x, mut ink) = ([1u8; 6], Ink::default());
+        ink.find(&x, 2);
+        affine_sparse(Inputs { x: &x[..2], n_in: 2, factor: 1.0f32 }, &ink, &[0.0; 4], None, &mut [0.0; 2]);
+    }
+}

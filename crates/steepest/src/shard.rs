@@ -1,0 +1,133 @@
+//! A batch in shards, a shard in blocks: who computes what of a step.
+
+use std::sync::{Mutex, MutexGuard};
+
+use steepest_kernels::{AlignedVec, Float};
+
+use crate::batches::Rows;
+use crate::dataset::Dataset;
+use crate::head::{Coupling, Head, Score};
+use crate::network::Network;
+use crate::pass::{Activations, BLOCK, Block, Deltas, Gather, deltas};
+use crate::predict;
+
+/// The part of a batch that one task works on.
+pub(crate) struct Shard<T> {
+    /// For coupled heads, one for each block, since they wait for the rest of the batch.
+    pub activations: Vec<Activations<T>>,
+    pub gradient: AlignedVec<T>,
+    pub score: Score,
+}
+
+/// What a thread works with, so that it stays in the cache from block to block.
+pub(crate) struct Scratch<T> {
+    pub gather: Gather<T>,
+    activations: Activations<T>,
+    deltas: Deltas<T>,
+}
+
+/// What all shards of a step share.
+pub(crate) struct Batch<'a, T> {
+    pub data: &'a Dataset,
+    pub rows: Rows<'a>,
+    pub epoch: u64,
+    /// What inputs are multiplied by.
+    pub factor: f64,
+    pub network: &'a Network<T>,
+    pub head: &'a Head,
+}
+
+/// Blocks of the batch's rows `first..end`: number, first row, rows.
+pub(crate) fn blocks(first: usize, end: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (first..end).step_by(BLOCK).enumerate().map(move |(b, row)| (b, row, BLOCK.min(end - row)))
+}
+
+impl<T: Float> Shard<T> {
+    pub fn new(network: &Network<T>) -> Self {
+        let gradient = AlignedVec::zeros(network.parameters.len());
+        Self { activations: Vec::new(), gradient, score: Score::default() }
+    }
+
+    /// Forward through all blocks, up to the logits, for a coupled head.
+    pub fn forward(&mut self, batch: &Batch<T>, (first, end): (usize, usize), scratch: &mut Scratch<T>) {
+        for (b, row, n) in blocks(first, end) {
+            if self.activations.len() == b {
+                self.activations.push(Activations::new(batch.network, BLOCK));
+            }
+            self.activations[b].forward(batch.network, batch.rows(&mut scratch.gather, row, n), n);
+        }
+    }
+
+    /// Through the head and back, for all blocks; without `coupling` forward as well, block by block.
+    pub fn backward(
+        &mut self,
+        batch: &Batch<T>,
+        (first, end): (usize, usize),
+        coupling: Option<&Coupling<T>>,
+        scratch: &mut Scratch<T>,
+    ) {
+        self.score = Score::default();
+        for (b, row, n) in blocks(first, end) {
+            let Scratch { gather, activations, deltas } = &mut *scratch;
+            let x = batch.rows(gather, row, n);
+            let activations = match coupling {
+                Some(_) => &mut self.activations[b],
+                None => {
+                    activations.forward(batch.network, x, n);
+                    activations
+                }
+            };
+            self.score.add(activations.head(batch, row, n, coupling, deltas));
+            activations.backward(batch.network, x, n, deltas, b > 0, &mut self.gradient);
+        }
+    }
+}
+
+impl<T: Float> Scratch<T> {
+    pub fn new(network: &Network<T>) -> Self {
+        let (activations, deltas) = (Activations::new(network, BLOCK), deltas(network, BLOCK));
+        Self { gather: Gather::new(), activations, deltas }
+    }
+}
+
+impl<T: Float> Batch<'_, T> {
+    /// Some of its rows.
+    pub fn rows<'a>(&'a self, gather: &'a mut Gather<T>, first: usize, n: usize) -> Block<'a, T> {
+        gather.rows(self.data, self.rows, first, n, self.epoch, self.factor, self.network.is_turned())
+    }
+}
+
+impl<T: Float> Activations<T> {
+    /// Predictions of a block, `delta` at its logits, and its score.
+    pub fn head(
+        &mut self,
+        batch: &Batch<T>,
+        first: usize,
+        n: usize,
+        coupling: Option<&Coupling<T>>,
+        deltas: &mut Deltas<T>,
+    ) -> Score {
+        let (last, width) = (self.z.len() - 1, batch.head.n_outputs());
+        let (z, p) = (&self.z[last][..n * width], &mut self.a[last][..n * width]);
+        let log_sums = &mut self.log_sums[..n];
+        batch.head.forward(z, coupling, p, log_sums);
+        let Some(targets) = batch.data.targets() else { return Score::default() };
+        let target = |row: usize| predict::target(targets, batch.rows.get(first + row) as usize);
+        batch.head.delta(p, target, batch.rows.len(), &mut deltas[last][..n * width]);
+        batch.head.score(z, p, log_sums, target)
+    }
+}
+
+/// Shards of a batch: enough to keep many cores busy, but no more than their gradients are worth in memory.
+pub(crate) fn shard_count(n_rows: usize, n_parameters: usize) -> usize {
+    let most = ((1 << 22) / n_parameters.max(1)).clamp(4, 64);
+    n_rows.div_ceil(BLOCK).clamp(1, most)
+}
+
+pub(crate) fn lock<X>(mutex: &Mutex<X>) -> MutexGuard<'_, X> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+pub(crate) fn get<X>(mutex: &mut Mutex<X>) -> &mut X {
+    mutex.get_mut().unwrap_or_else(|e| e.into_inner())
+}

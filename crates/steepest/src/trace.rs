@@ -1,0 +1,68 @@
+//! One step with every quantity in it, to see the mathematics.
+
+use steepest_kernels::Float;
+
+use crate::error::Error;
+use crate::pass::{Activations, Gather, deltas};
+use crate::shard::Batch;
+use crate::trainer::{Step, Trainer};
+
+/// Every quantity of one step: name, shape, and numbers row-major. Layers count from 1, rows are samples: `x`; `z1`,
+/// `a1`, …; `delta2`, … (gradients at the logits of the mean loss); `d_W1`, `d_b1`, `W1`, `b1` before the update and
+/// `W1_new`, `b1_new` after it.
+pub type Trace<T> = Vec<(String, Vec<usize>, Vec<T>)>;
+
+impl<T: Float> Trainer<T> {
+    /// One step, with every quantity in it.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`], as [`Trainer::gradients`].
+    pub fn trace(&mut self) -> Result<(Step, Trace<T>), Error> {
+        let before = self.network();
+        let step = self.step()?;
+        let (training, data) = (self.training(), self.data());
+        let (gradient, after) = (self.gradient(), self.network());
+        let n = step.n_samples;
+        let head = &training.head;
+        let factor = 1.0 / training.divide_by;
+        let batch = Batch { data, rows: self.rows(), epoch: step.epoch, factor, network: &before, head };
+        let mut gather = Gather::new();
+        let x = batch.rows(&mut gather, 0, n);
+        let mut activations = Activations::new(&before, n);
+        activations.forward(&before, x, n);
+        let coupling =
+            training.head.is_coupled().then(|| training.head.couple(std::iter::once(activations.logits(n))));
+        let mut delta = deltas(&before, n);
+        activations.head(&batch, 0, n, coupling.as_ref(), &mut delta);
+        // Only for the gradients at the hidden layers: that of the parameters is the trainer's own.
+        activations.backward(&before, x, n, &mut delta, false, &mut vec![T::ZERO; gradient.len()]);
+
+        let mut trace = vec![("x".to_string(), vec![n, data.n_features()], x.to_floats())];
+        for (l, layer) in before.layers().iter().enumerate() {
+            let rows = vec![n, layer.n_out];
+            trace.push((format!("z{}", l + 1), rows.clone(), activations.z[l].to_vec()));
+            trace.push((format!("a{}", l + 1), rows, activations.a[l].to_vec()));
+        }
+        for (l, layer) in before.layers().iter().enumerate().rev() {
+            trace.push((format!("delta{}", l + 1), vec![n, layer.n_out], delta[l].to_vec()));
+            let of_layer = [("d_W", "d_b", &gradient), ("W", "b", &before.parameters)];
+            let new = ("W_new", "b_new", &after.parameters);
+            for (weight, bias, flat) in of_layer.into_iter().chain([new]) {
+                let name = |part: &str| match part.split_once('_') {
+                    Some(("d", part)) => format!("d_{part}{}", l + 1),
+                    Some((part, suffix)) => format!("{part}{}_{suffix}", l + 1),
+                    None => format!("{part}{}", l + 1),
+                };
+                trace.push((
+                    name(weight),
+                    vec![layer.n_out, layer.n_in],
+                    flat[layer.weight.clone()].to_vec(),
+                ));
+                if !layer.bias.is_empty() {
+                    trace.push((name(bias), vec![layer.n_out], flat[layer.bias.clone()].to_vec()));
+                }
+            }
+        }
+        Ok((step, trace))
+    }
+}
