@@ -36,17 +36,54 @@ impl<T: Float> Kernel for Axpy<'_, T> {
     }
 }
 
-/// Whether no number of `x` is infinite or NaN.
-pub fn all_finite<T: Float>(x: &[T]) -> bool {
-    // `x * 0` is 0 for every finite `x` and NaN for the others; eight sums at once, to be vectorised.
-    let mut sums = [T::ZERO; 8];
-    let (chunks, rest) = x.as_chunks::<8>();
-    for chunk in chunks {
-        for (sum, &x) in sums.iter_mut().zip(chunk) {
-            *sum += x * T::ZERO;
+/// `sum = x + y`
+///
+/// # Panics
+/// When the lengths differ.
+pub fn add<T: Float>(x: &[T], y: &[T], sum: &mut [T]) {
+    assert!(x.len() == sum.len() && y.len() == sum.len());
+    dispatch(Add { x, y, sum });
+}
+
+struct Add<'a, T> {
+    x: &'a [T],
+    y: &'a [T],
+    sum: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Add<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for ((sum, &x), &y) in self.sum.iter_mut().zip(self.x).zip(self.y) {
+            *sum = x + y;
         }
     }
-    sums.into_iter().chain(rest.iter().map(|&x| x * T::ZERO)).all(|x| x == T::ZERO)
+}
+
+/// Whether no number of `x` is infinite or NaN.
+pub fn all_finite<T: Float>(x: &[T]) -> bool {
+    dispatch(AllFinite { x })
+}
+
+struct AllFinite<'a, T> {
+    x: &'a [T],
+}
+
+impl<T: Float> Kernel for AllFinite<'_, T> {
+    type Output = bool;
+    #[inline(always)]
+    fn run<S: Simd>(self) -> bool {
+        // `x * 0` is 0 for every finite `x` and NaN for the others; many sums at once, to be vectorised.
+        let mut sums = [T::ZERO; 64];
+        let (chunks, rest) = self.x.as_chunks::<64>();
+        for chunk in chunks {
+            for (sum, &x) in sums.iter_mut().zip(chunk) {
+                *sum += x * T::ZERO;
+            }
+        }
+        sums.into_iter().chain(rest.iter().map(|&x| x * T::ZERO)).all(|x| x == T::ZERO)
+    }
 }
 
 /// `v = momentum v + d`, then `w -= rate v`, or with `nesterov` `w -= rate (d + momentum v)`: PyTorch's form of
@@ -138,8 +175,8 @@ mod tests {
     #[test]
     fn one_infinite_or_nan_number_is_found_anywhere() {
         for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
-            for i in 0..21 {
-                let mut x = vec![-1e38f32; 21];
+            for i in 0..150 {
+                let mut x = vec![-1e38f32; 150];
                 assert!(all_finite(&x));
                 x[i] = bad;
                 assert!(!all_finite(&x));

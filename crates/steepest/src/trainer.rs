@@ -5,6 +5,7 @@
 //! so the result has the same bits for any number of threads.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use steepest_kernels::{self as kernels, AlignedVec, Float, Pool};
 
@@ -224,11 +225,19 @@ impl<T: Float> Trainer<T> {
 
         let parts: Vec<&[T]> = shards.iter_mut().map(|shard| &*get(shard).gradient).collect();
         let pieces: Vec<_> = gradient.chunks_mut(PIECE).map(Mutex::new).collect();
+        let is_finite = AtomicBool::new(true);
         pool.run(pieces.len(), &|i, _| {
             let mut piece = lock(&pieces[i]);
             let range = i * PIECE..i * PIECE + piece.len();
-            piece.copy_from_slice(&parts[0][range.clone()]);
-            parts[1..].iter().for_each(|part| kernels::add_assign(&part[range.clone()], &mut piece));
+            let mut parts = parts.iter().map(|part| &part[range.clone()]);
+            match (parts.next(), parts.next()) {
+                (Some(first), Some(second)) => kernels::add(first, second, &mut piece),
+                (first, _) => first.into_iter().for_each(|only| piece.copy_from_slice(only)),
+            }
+            parts.for_each(|part| kernels::add_assign(part, &mut piece));
+            if !kernels::all_finite(&piece) {
+                is_finite.store(false, Relaxed);
+            }
         });
         let mut loss = summarize(&training.head, score, n);
         if training.l2 > 0.0 {
@@ -242,12 +251,12 @@ impl<T: Float> Trainer<T> {
             accuracy: loss.accuracy,
             ends_epoch,
         };
-        self.check(step)
+        self.check(step, is_finite.into_inner())
     }
 
-    /// Passes a step on if it is finite; else goes back to the last good parameters.
-    fn check(&mut self, step: Step) -> Result<Step, Error> {
-        if !step.loss.is_finite() || !kernels::all_finite(&self.gradient) {
+    /// Passes a step on if its loss and its gradient are finite; else goes back to the last good parameters.
+    fn check(&mut self, step: Step, gradient_is_finite: bool) -> Result<Step, Error> {
+        if !step.loss.is_finite() || !gradient_is_finite {
             self.network.parameters.copy_from_slice(&self.last_good.1);
             return Err(Error::Diverged {
                 iteration: step.iteration,
