@@ -97,8 +97,8 @@ def one_pair(args: argparse.Namespace, steepest: Steepest, mnist: tuple, nb: Not
     dtype, steps = DTYPES[args.dtype], args.iterations or nb.iterations
     with tempfile.TemporaryDirectory() as folder:
         case = make_case(nb, mnist, seed, steps, Path(folder), with_test=True)
-        ours, theirs = case.steepest(steepest, dtype, steps).json, case.numpy(dtype, steps)
-        test = case.numpy_test_accuracy(theirs, dtype)
+        ours, theirs = case.steepest(steepest, dtype, steps).json, case.numpy(nb.written, steps)
+        test = case.numpy_test_accuracy(theirs, nb.written)
     # Steepest may report its last step as well, which the notebook does not print.
     last = theirs.history[-1]["iteration"]
     train = next(h["accuracy"] for h in ours["history"] if h["iteration"] == last)
@@ -143,7 +143,7 @@ def tables(args: argparse.Namespace, steepest: Steepest, mnist: tuple) -> tuple[
             ok &= within or not judged
             finals.append([nb.recipe, figure, f"{mean_np:.4f} ± {sd_np:.4f}", f"{mean:.4f} ± {sd:.4f}",
                            f"{printed:.4f}", verdict(within) if judged else "n/a"])
-    text = markdown(f"Accuracies of full runs ({args.dtype})", ["recipe", "figure", "pairs", "values",
+    text = markdown(f"Accuracies of full runs (Steepest in {args.dtype}, NumPy as written)", ["recipe", "figure", "pairs", "values",
                     "greatest difference", "allowed", "mean difference", "allowed", ""], diffs)
     text += "\n" + markdown("Final figures (mean ± sd)", ["recipe", "figure", "NumPy", "Steepest",
                             "printed in the notebook", "within 3 sd"], finals)
@@ -154,7 +154,7 @@ def speed(args: argparse.Namespace, steepest: Steepest, mnist: tuple) -> tuple[s
     lines, raw = [], {}
     for nb in args.notebooks:
         steps = args.iterations or TIMED[nb.number]
-        written = np.float32 if nb.stochastic else np.float64
+        written = nb.written
         times = raw[nb.recipe] = {"iterations": steps, "numpy": [], "steepest": [], "steepest_f32": []}
         with tempfile.TemporaryDirectory() as folder:
             case = make_case(nb, mnist, 1, steps, Path(folder), with_test=False)
@@ -183,7 +183,7 @@ def main() -> int:
     parser.add_argument("--what", choices=["trajectories", "tables", "speed", "all"], default="all")
     parser.add_argument("--notebooks", default="0123", help="digits: which notebooks (0123)")
     parser.add_argument("--seeds", type=int, default=10, help="pairs of runs in tables (10)")
-    parser.add_argument("--dtype", choices=["f32", "f64"], default="f32", help="precision of tables (f32)")
+    parser.add_argument("--dtype", choices=["f32", "f64"], default="f32", help="Steepest's precision in tables (f32); NumPy's is that of the notebook")
     parser.add_argument("--iterations", type=int, help="in place of each part's own number")
     parser.add_argument("--repeats", type=int, default=5, help="turns in speed (5)")
     parser.add_argument("--threads", type=int, default=2, help="for each side (2)")

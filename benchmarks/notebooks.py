@@ -217,6 +217,11 @@ class Notebook:
     every: int  # iterations between two recorded accuracies
 
     @property
+    def written(self) -> type:
+        """The precision that the notebook computes in."""
+        return np.float32 if self.stochastic else np.float64
+
+    @property
     def stochastic(self) -> bool:
         return self.number == 3
 
