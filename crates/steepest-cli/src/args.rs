@@ -116,16 +116,23 @@ pub struct RecipeArgs {
     pub threads: Option<usize>,
 }
 
+/// What a run may start from, besides its recipe.
 #[derive(Args)]
-pub struct TrainArgs {
-    #[command(flatten)]
-    pub recipe: RecipeArgs,
+pub struct StartArgs {
     /// Start from the weights of a safetensors file
     #[arg(long, value_name = "FILE")]
     pub init_from: Option<PathBuf>,
     /// Take the mini-batches from a .npy file: row numbers, one line a step
     #[arg(long, value_name = "FILE")]
     pub batches: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    #[command(flatten)]
+    pub start: StartArgs,
     /// Folder of the run [default: runs/RECIPE-N]
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
@@ -153,18 +160,25 @@ pub struct CompareArgs {
 pub struct TraceArgs {
     #[command(flatten)]
     pub recipe: RecipeArgs,
-    /// Start from the weights of a safetensors file
-    #[arg(long, value_name = "FILE")]
-    pub init_from: Option<PathBuf>,
-    /// Take the mini-batches from a .npy file: row numbers, one line a step
-    #[arg(long, value_name = "FILE")]
-    pub batches: Option<PathBuf>,
+    #[command(flatten)]
+    pub start: StartArgs,
     /// Which step, from 0
     #[arg(long, default_value_t = 0)]
     pub step: u64,
     /// File to write
     #[arg(long, default_value = "step.npz", value_name = "FILE")]
     pub out: PathBuf,
+}
+
+/// What evaluating and predicting share.
+#[derive(Args)]
+pub struct RunArgs {
+    /// Rows to use, such as ..10000 or 1000..42000
+    #[arg(long, value_name = "RANGE")]
+    pub rows: Option<String>,
+    /// Threads; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
 }
 
 #[derive(Args)]
@@ -174,12 +188,8 @@ pub struct EvaluateArgs {
     /// Data set with labels; of one with parts the test part
     #[arg(long, value_name = "DATA")]
     pub data: String,
-    /// Rows to use, such as ..10000 or 1000..42000
-    #[arg(long, value_name = "RANGE")]
-    pub rows: Option<String>,
-    /// Threads; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub run: RunArgs,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -193,12 +203,8 @@ pub struct PredictArgs {
     /// Files or data sets to predict; labels in them are ignored
     #[arg(required = true, value_name = "FILES")]
     pub files: Vec<String>,
-    /// Rows to use, such as ..10000 or 1000..42000
-    #[arg(long, value_name = "RANGE")]
-    pub rows: Option<String>,
-    /// Threads; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub run: RunArgs,
     /// For a model whose predictions depend on the other rows: take all rows as one batch
     #[arg(long)]
     pub as_one_batch: bool,

@@ -52,12 +52,12 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
 }
 
 fn evaluate<T: Float>(args: &EvaluateArgs, model: &Model<T>) -> Result<()> {
-    let mut pool = Pool::new(threads(args.threads)?);
-    let data = load_data(model, &args.data, args.rows.as_deref())?;
+    let mut pool = Pool::new(threads(args.run.threads)?);
+    let data = load_data(model, &args.data, args.run.rows.as_deref())?;
     check_features(model, &data, &args.data)?;
     let targets = targets::targets(model, &data, &args.data)?;
     let n_samples = data.n_samples();
-    let first_row = first_row(args.rows.as_deref())?;
+    let first_row = first_row(args.run.rows.as_deref())?;
     if model.head.predicts_by_batch() {
         writeln!(
             std::io::stderr(),

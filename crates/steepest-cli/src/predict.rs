@@ -31,12 +31,12 @@ fn predict<T: Float + Serialize>(args: &PredictArgs, model: &Model<T>) -> Result
             UsageError("--kaggle prints one label a row, but this model predicts numbers".into()).into()
         );
     }
-    let mut pool = Pool::new(threads(args.threads)?);
+    let mut pool = Pool::new(threads(args.run.threads)?);
     // All files first: what is printed is whole, or nothing is.
-    let first_row = first_row(args.rows.as_deref())?;
+    let first_row = first_row(args.run.rows.as_deref())?;
     let mut files = Vec::new();
     for file in &args.files {
-        let data = load_data(model, file, args.rows.as_deref())?;
+        let data = load_data(model, file, args.run.rows.as_deref())?;
         check_features(model, &data, file)?;
         let predictions = model.predict(&data, &mut pool);
         files.push(Predicted {

@@ -27,7 +27,7 @@ pub fn run(args: &TraceArgs) -> Result<()> {
 }
 
 fn trace<T: Stored>(args: &TraceArgs, experiment: Experiment, plan: Plan) -> Result<()> {
-    let start = start::<T>(&plan, args.init_from.as_deref(), args.batches.as_deref())?;
+    let start = start::<T>(&plan, args.start.init_from.as_deref(), args.start.batches.as_deref())?;
     let threads = threads(args.recipe.threads)?;
     let mut session = Session::new(plan, experiment.data, experiment.validation, start, threads)?;
     for _ in 0..args.step {

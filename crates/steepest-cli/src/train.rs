@@ -50,7 +50,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 }
 
 fn train<T: Stored>(args: &TrainArgs, experiment: &Experiment, plan: Plan, threads: usize) -> Result<()> {
-    let start = start::<T>(&plan, args.init_from.as_deref(), args.batches.as_deref())?;
+    let start = start::<T>(&plan, args.start.init_from.as_deref(), args.start.batches.as_deref())?;
     let mut console = Console::new(&plan, args.quiet, args.json);
     let name = plan.recipe.name.clone();
     console.line(&headline(&plan, experiment));

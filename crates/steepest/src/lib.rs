@@ -18,6 +18,7 @@ mod pass;
 mod plan;
 mod predict;
 mod recipe;
+mod recipe_values;
 mod rng;
 mod schedule;
 mod session;
@@ -39,10 +40,8 @@ pub use network::{Layer, Network, NetworkSpec};
 pub use optimizer::{Optimizer, OptimizerKind};
 pub use plan::Plan;
 pub use predict::{Evaluation, evaluate, logits};
-pub use recipe::{
-    BatchSize, BiasGradient, DataRecipe, NetworkRecipe, Override, Precision, Quirks, Recipe, TrainingRecipe,
-    ValSplit, parse_value,
-};
+pub use recipe::{DataRecipe, NetworkRecipe, Override, Quirks, Recipe, TrainingRecipe, parse_value};
+pub use recipe_values::{BatchSize, BiasGradient, Precision, ValSplit};
 pub use rng::Purpose;
 pub use schedule::{Schedule, ScheduleKind};
 pub use session::{Progress, Report, Session, Start, Stop};
