@@ -1,75 +1,29 @@
 //! `steepest evaluate`, `inspect` and `data info`, end to end.
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod common;
 
+use common::Bench;
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// A folder with models trained in a moment.
-struct Bench(TempDir);
+/// A model `m` of digits.
+fn digits(bench: &Bench) {
+    bench.ok("train digits --rows ..600 --set data.val_split=100 --epochs 2 --out m --quiet");
+}
 
-impl Bench {
-    fn new() -> Self {
-        Self(TempDir::new().unwrap())
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn write(&self, name: &str, contents: &str) {
-        std::fs::write(self.path().join(name), contents).unwrap();
-    }
-
-    fn run(&self, args: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_steepest"));
-        command.current_dir(self.path()).env_remove("STEEPEST_DATA").args(args.split_whitespace());
-        command.output().unwrap()
-    }
-
-    #[track_caller]
-    fn ok(&self, args: &str) -> String {
-        let output = self.run(args);
-        assert!(output.status.success(), "{args}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[track_caller]
-    fn json(&self, args: &str) -> Value {
-        serde_json::from_str(&self.ok(args)).unwrap()
-    }
-
-    /// Fails with this exit code and says this; prints nothing on stdout.
-    #[track_caller]
-    fn fails(&self, code: i32, args: &str, says: &str) {
-        let output = self.run(args);
-        let message = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{args}: {message}");
-        assert!(message.starts_with("error: ") && message.contains(says), "{message}\ndoes not say: {says}");
-        assert!(output.stdout.is_empty());
-    }
-
-    fn digits(&self) {
-        self.ok("train digits --rows ..600 --set data.val_split=100 --epochs 2 --out m --quiet");
-    }
-
-    /// Points left and right of a line, with words for classes.
-    fn words(&self) {
-        let line = |i: i32| format!("{i},{},{}\n", i % 3, if i < 20 { "left" } else { "right" });
-        let rows = |range: std::ops::Range<i32>| range.map(line).collect::<String>();
-        self.write("words.csv", &("a,b,label\n".to_string() + &rows(0..40)));
-        self.ok(
-            "train digits --data words.csv --hidden 8 --epochs 200 --val-split 0 --lr 0.02 --out m --quiet \
-                 --batch-size full --set data.divide_by=20.0",
-        );
-    }
+/// Points left and right of a line, with words for classes.
+fn words(bench: &Bench) {
+    let line = |i: i32| format!("{i},{},{}\n", i % 3, if i < 20 { "left" } else { "right" });
+    let rows = |range: std::ops::Range<i32>| range.map(line).collect::<String>();
+    bench.write("words.csv", &("a,b,label\n".to_string() + &rows(0..40)));
+    bench
+        .ok("train digits --data words.csv --hidden 8 --epochs 200 --val-split 0 --lr 0.02 --out m --quiet \
+             --batch-size full --set data.divide_by=20.0");
 }
 
 #[test]
 fn classes_are_reported() {
     let bench = Bench::new();
-    bench.digits();
+    digits(&bench);
     let text = bench.ok("evaluate m --data digits --rows ..400");
     for part in [
         "rows      400",
@@ -99,7 +53,7 @@ fn classes_are_reported() {
 #[test]
 fn labels_are_matched_by_name() {
     let bench = Bench::new();
-    bench.words();
+    words(&bench);
     // Another order of first occurrence, and only one of the classes.
     bench.write("reversed.csv", "label,a,b\nright,39,0\nright,38,1\nleft,1,1\n");
     let json = bench.json("evaluate m --data reversed.csv --json");
@@ -143,7 +97,7 @@ fn regression_has_its_own_figures() {
 #[test]
 fn usage_mistakes_have_exit_code_2() {
     let bench = Bench::new();
-    bench.words();
+    words(&bench);
     bench.fails(2, "evaluate m --data words.csv --rows x..", "is not a range of rows");
     bench.fails(2, "evaluate m --data words.csv --threads 0", "--threads is 0");
     bench.fails(1, "evaluate m --data words.csv --rows 0..41", "has 40 rows");
@@ -155,7 +109,7 @@ fn usage_mistakes_have_exit_code_2() {
 #[test]
 fn a_model_can_be_inspected() {
     let bench = Bench::new();
-    bench.digits();
+    digits(&bench);
     let text = bench.ok("inspect m");
     for part in [
         "digits, seed 0",

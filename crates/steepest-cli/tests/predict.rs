@@ -1,71 +1,34 @@
 //! `steepest predict`, end to end.
 
-use std::process::{Command, Output};
+mod common;
 
+use common::Bench;
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// A folder with a model `m`.
-struct Bench(TempDir);
+/// A model `m` of ten classes, on generated digits.
+fn digits() -> Bench {
+    train("digits --rows ..600 --set data.val_split=100 --epochs 1", "")
+}
 
-impl Bench {
-    /// Of ten classes, on generated digits.
-    fn digits() -> Self {
-        Self::train("digits --rows ..600 --set data.val_split=100 --epochs 1", "")
-    }
+/// Of two classes with names that need care, on two columns, with one output unit where it is `sigmoid`.
+fn words(output: &str) -> Bench {
+    let line = |i: i32| format!("{i},{},{}\n", i % 3, if i < 20 { "\"left, far\"" } else { "right" });
+    let table = "a,b,side\n".to_string() + &(0..40).map(line).collect::<String>();
+    let args = "digits --data t.csv --hidden 8 --epochs 200 --val-split 0 --lr 0.02 --batch-size full \
+                --set data.divide_by=20.0 --set data.target=side --set network.output=";
+    train(&(args.to_string() + output), &table)
+}
 
-    /// Of two classes with names that need care, on two columns, with one output unit where it is `sigmoid`.
-    fn words(output: &str) -> Self {
-        let line = |i: i32| format!("{i},{},{}\n", i % 3, if i < 20 { "\"left, far\"" } else { "right" });
-        let table = "a,b,side\n".to_string() + &(0..40).map(line).collect::<String>();
-        let args = "digits --data t.csv --hidden 8 --epochs 200 --val-split 0 --lr 0.02 --batch-size full \
-                    --set data.divide_by=20.0 --set data.target=side --set network.output=";
-        Self::train(&(args.to_string() + output), &table)
-    }
-
-    fn train(args: &str, table: &str) -> Self {
-        let bench = Self(TempDir::new().unwrap());
-        bench.write("t.csv", table);
-        bench.ok(&format!("train {args} --out m --quiet"));
-        bench
-    }
-
-    fn write(&self, name: &str, contents: &str) {
-        std::fs::write(self.0.path().join(name), contents).unwrap();
-    }
-
-    fn run(&self, args: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_steepest"));
-        command.current_dir(self.0.path()).env_remove("STEEPEST_DATA").args(args.split_whitespace());
-        command.output().unwrap()
-    }
-
-    #[track_caller]
-    fn ok(&self, args: &str) -> String {
-        let output = self.run(args);
-        assert!(output.status.success(), "{args}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[track_caller]
-    fn json(&self, args: &str) -> Value {
-        serde_json::from_str(&self.ok(args)).unwrap()
-    }
-
-    /// Fails with this exit code and says this; prints nothing on stdout.
-    #[track_caller]
-    fn fails(&self, code: i32, args: &str, says: &str) {
-        let output = self.run(args);
-        let message = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{args}: {message}");
-        assert!(message.contains(says), "{message}\ndoes not say: {says}");
-        assert!(output.stdout.is_empty());
-    }
+fn train(args: &str, table: &str) -> Bench {
+    let bench = Bench::new();
+    bench.write("t.csv", table);
+    bench.ok(&format!("train {args} --out m --quiet"));
+    bench
 }
 
 #[test]
 fn all_formats_say_the_same() {
-    let bench = Bench::digits();
+    let bench = digits();
     let json = bench.json("predict m digits --rows ..50 --json");
     let rows = json["predictions"].as_array().unwrap();
     assert_eq!(rows.len(), 50);
@@ -90,7 +53,7 @@ fn all_formats_say_the_same() {
 
 #[test]
 fn predictions_are_those_that_evaluate_counts() {
-    let bench = Bench::words("softmax");
+    let bench = words("softmax");
     let json = bench.json("evaluate m --data t.csv --json");
     let csv = bench.ok("predict m t.csv --csv");
     let left = csv.lines().filter(|line| line.contains(",\"left, far\",")).count() as u64;
@@ -101,7 +64,7 @@ fn predictions_are_those_that_evaluate_counts() {
 
 #[test]
 fn labels_are_ignored_and_may_be_missing() {
-    let bench = Bench::words("softmax");
+    let bench = words("softmax");
     let with_labels = bench.ok("predict m t.csv");
     let bare = |range: std::ops::Range<i32>| range.map(|i| format!("{i},{}\n", i % 3)).collect::<String>();
     bench.write("bare.csv", &("a,b\n".to_string() + &bare(0..40)));
@@ -114,7 +77,7 @@ fn labels_are_ignored_and_may_be_missing() {
 
 #[test]
 fn one_unit_tells_two_classes_apart() {
-    let bench = Bench::words("sigmoid");
+    let bench = words("sigmoid");
     let json = bench.json("predict m t.csv --json");
     for (i, row) in json["predictions"].as_array().unwrap().iter().enumerate() {
         let probability = |name: &str| row["probabilities"][name].as_f64().unwrap();
@@ -129,7 +92,7 @@ fn one_unit_tells_two_classes_apart() {
 
 #[test]
 fn several_files_are_told_apart() {
-    let bench = Bench::words("softmax");
+    let bench = words("softmax");
     bench.write("a,b.csv", "a,b\n1,1\n");
     let csv = bench.ok("predict m t.csv a,b.csv --rows 0..1 --csv");
     let starts: Vec<&str> = csv.lines().map(|line| &line[..9]).collect();
@@ -153,7 +116,7 @@ fn regression_predicts_numbers() {
     let table: String = (0..40).map(|i| format!("{i},{}\n", f64::from(i) / 2.0 + 0.25)).collect();
     let args = "digits --data t.csv --hidden none --epochs 2000 --val-split 0 --lr 0.2 --batch-size full \
                 --set data.divide_by=40.0";
-    let bench = Bench::train(args, &("x,y\n".to_string() + &table));
+    let bench = train(args, &("x,y\n".to_string() + &table));
     let json = bench.json("predict m t.csv --rows 20..21 --json");
     let number = json["predictions"][0]["prediction"].as_f64().unwrap();
     assert!((number - 10.25).abs() < 0.5, "{number}");
@@ -165,7 +128,7 @@ fn regression_predicts_numbers() {
 #[test]
 fn rows_that_depend_on_each_other_are_not_predicted_alone() {
     let args = "digits --rows ..300 --set data.val_split=100 --epochs 1 --set quirks.softmax_axis=batch";
-    let bench = Bench::train(args, "");
+    let bench = train(args, "");
     bench.fails(
         1,
         "predict m digits --rows ..20",

@@ -1,78 +1,23 @@
 //! `steepest train`, `compare`, `trace`, `recipes` and `completions`, end to end.
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod common;
 
+use common::{Bench, stderr};
 use serde_json::Value;
-use tempfile::TempDir;
 
 /// Digits, few and once: a moment's work.
 const TINY: &str = "digits --rows ..600 --val-split 100 --epochs 2";
 
-/// A folder to run in.
-struct Bench(TempDir);
-
-impl Bench {
-    fn new() -> Self {
-        Self(TempDir::new().unwrap())
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
-    }
-
-    fn write(&self, name: &str, contents: &str) {
-        std::fs::write(self.path().join(name), contents).unwrap();
-    }
-
-    fn command(&self, args: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_steepest"));
-        command.current_dir(self.path()).args(args.split_whitespace());
-        command.env_remove("STEEPEST_DATA").env_remove("STEEPEST_SIMD");
-        command
-    }
-
-    #[track_caller]
-    fn ok(&self, args: &str) -> String {
-        let output = self.command(args).output().unwrap();
-        assert!(output.status.success(), "{args}: {}", stderr(&output));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[track_caller]
-    fn json(&self, args: &str) -> Value {
-        serde_json::from_str(&self.ok(args)).unwrap()
-    }
-
-    /// Fails with this exit code and says this; returns the whole message.
-    #[track_caller]
-    fn fails(&self, code: i32, args: &str, says: &str) -> String {
-        let output = self.command(args).output().unwrap();
-        let message = stderr(&output);
-        assert_eq!(output.status.code(), Some(code), "{args}: {message}");
-        assert!(message.contains(says), "{message}\ndoes not say: {says}");
-        message
-    }
-
-    /// `n` rows of one input and a number to predict from it.
-    fn line(&self, name: &str, n: i32, offset: f64) {
-        let row = |i: i32| format!("{},{}\n", f64::from(i) + offset, f64::from(i) / 2.0 + 0.25);
-        self.write(name, &("x,y\n".to_string() + &(0..n).map(row).collect::<String>()));
-    }
-
-    /// `n` rows of two inputs, all different, and a word for which side of a line they are on.
-    fn words(&self, n: i32) {
-        let row = |i: i32| format!("{i},{},{}\n", i % 3, if 2 * i < n { "left" } else { "right" });
-        self.write("words.csv", &("a,b,label\n".to_string() + &(0..n).map(row).collect::<String>()));
-    }
+/// `n` rows of one input and a number to predict from it.
+fn line(bench: &Bench, name: &str, n: i32, offset: f64) {
+    let row = |i: i32| format!("{},{}\n", f64::from(i) + offset, f64::from(i) / 2.0 + 0.25);
+    bench.write(name, &("x,y\n".to_string() + &(0..n).map(row).collect::<String>()));
 }
 
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+/// `n` rows of two inputs, all different, and a word for which side of a line they are on.
+fn words(bench: &Bench, n: i32) {
+    let row = |i: i32| format!("{i},{},{}\n", i % 3, if 2 * i < n { "left" } else { "right" });
+    bench.write("words.csv", &("a,b,label\n".to_string() + &(0..n).map(row).collect::<String>()));
 }
 
 #[test]
@@ -136,7 +81,7 @@ fn a_folder_in_use_is_left_alone() {
     assert_eq!(message.matches("is not empty").count(), 1, "{message}");
     assert_eq!(std::fs::read_dir(bench.path().join("out")).unwrap().count(), 1);
     // Without --out, each run has a folder of its own.
-    bench.words(30);
+    words(&bench, 30);
     let args = "train --data words.csv --epochs 1 --quiet";
     assert_eq!((bench.ok(args), bench.ok(args)), (String::new(), String::new()));
     bench.read("runs/digits-1/plan.toml");
@@ -191,7 +136,7 @@ fn an_instruction_set_that_is_not_there_is_refused() {
 #[test]
 fn a_run_that_diverges_says_where_and_keeps_the_last_good_model() {
     let bench = Bench::new();
-    bench.line("line.csv", 40, 0.0);
+    line(&bench, "line.csv", 40, 0.0);
     let args = "train --data line.csv --hidden none --optimizer sgd --lr 1e30 --batch-size full --val-split 0 \
                 --set training.schedule=constant --out run";
     let message = bench.fails(1, args, "diverged at iteration ");
@@ -204,7 +149,7 @@ fn a_run_that_diverges_says_where_and_keeps_the_last_good_model() {
 #[test]
 fn a_recipe_fits_itself_to_other_data() {
     let bench = Bench::new();
-    bench.words(40);
+    words(&bench, 40);
     // The recipe holds out 2000 rows, which this table does not have.
     bench.ok("train --data words.csv --epochs 1 --out run --quiet");
     assert!(bench.read("run/plan.toml").contains("val_split = 4\n"));
@@ -219,7 +164,7 @@ fn a_recipe_fits_itself_to_other_data() {
 #[test]
 fn quirks_combine_with_flags() {
     let bench = Bench::new();
-    bench.words(60);
+    words(&bench, 60);
     let tiny = "train mnist-csv-relu --data words.csv --iterations 3";
     bench.ok(&format!("{tiny} --set data.shuffle=false --val-split 0 --out plain --quiet"));
     let leaky = bench.json(&format!("{tiny} --val-split 20 --out leaky --json"));
@@ -232,7 +177,7 @@ fn quirks_combine_with_flags() {
     );
     let textbook = bench.json(&format!("{tiny} --val-split 20 --textbook --out textbook --json"));
     assert_eq!(textbook["leaked_rows"], 0);
-    bench.line("line.csv", 40, 0.0);
+    line(&bench, "line.csv", 40, 0.0);
     bench.fails(1, "train mnist-csv-relu --data line.csv", "quirks.softmax_shift is for softmax");
 }
 
@@ -255,8 +200,8 @@ fn early_stopping_restores_the_best_weights() {
 fn double_precision_begins_in_the_file() {
     let bench = Bench::new();
     // The same numbers in single precision.
-    bench.line("a.csv", 40, 0.25);
-    bench.line("b.csv", 40, 0.25 + 1e-9);
+    line(&bench, "a.csv", 40, 0.25);
+    line(&bench, "b.csv", 40, 0.25 + 1e-9);
     let train = |data: &str, precision: &str| {
         let name = format!("{data}-{precision}");
         let args = format!(
