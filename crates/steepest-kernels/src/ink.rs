@@ -3,54 +3,30 @@
 use crate::Float;
 use crate::simd::{Element, Registers, Simd};
 
-/// For each group of rows, the columns at which to load a register.
-pub struct Columns {
-    columns: Vec<u32>,
-    /// Where each group's columns end.
-    ends: Vec<usize>,
-    /// All columns, for rows that were not looked at.
-    all: Vec<u32>,
-}
-
-impl Columns {
-    /// Whole registers of columns in which any of `R` successive rows of `width` elements has ink.
-    #[inline(always)]
-    pub fn new<S: Simd, T: Float, X: Element<T>, const R: usize>(x: &[X], width: usize) -> Self {
-        let lanes = T::Register::<S>::LANES;
-        let all: Vec<u32> = (0..width / lanes).map(|i| (i * lanes) as u32).collect();
-        let groups = if X::MAY_BE_EMPTY { x.chunks_exact(R * width) } else { [].chunks_exact(1) };
+/// Puts into `out` the columns at which to load a register: those from which any of `R` rows of `width` elements has ink
+/// within a whole register.
+#[inline(always)]
+pub fn columns_with_ink<S: Simd, T: Float, X: Element<T>, const R: usize>(
+    rows: &[X],
+    width: usize,
+    out: &mut Vec<u32>,
+) {
+    assert!(rows.len() >= R * width);
+    let lanes = T::Register::<S>::LANES;
+    out.resize(width / lanes + 1, 0);
+    let mut found = 0;
+    for i in 0..width / lanes {
+        let column = i * lanes;
+        let mut ink = 0;
+        for r in 0..R {
+            // SAFETY: each of the `R` rows has a whole register from this column on.
+            ink |= unsafe { X::ink::<T::Register<S>>(rows.as_ptr().add(r * width + column)) };
+        }
         // Written at every column, kept at those with ink: a branch would be mispredicted at every edge.
-        let mut columns = vec![0; groups.len() * all.len() + 1];
-        let mut ends = Vec::with_capacity(groups.len());
-        let mut end = 0;
-        for rows in groups {
-            for &k in &all {
-                let mut ink = 0;
-                for r in 0..R {
-                    // SAFETY: row `r` of the group has whole registers from each of these columns on.
-                    ink |= unsafe { X::ink::<T::Register<S>>(rows.as_ptr().add(r * width + k as usize)) };
-                }
-                columns[end] = k;
-                end += usize::from(ink != 0);
-            }
-            ends.push(end);
-        }
-        Self { columns, ends, all }
+        out[found] = column as u32;
+        found += usize::from(ink != 0);
     }
-
-    /// The columns of a group.
-    #[inline(always)]
-    pub fn group(&self, group: usize) -> &[u32] {
-        match self.ends.get(group) {
-            Some(&end) => &self.columns[if group == 0 { 0 } else { self.ends[group - 1] }..end],
-            None => &self.all,
-        }
-    }
-
-    /// All columns, for rows outside of groups.
-    pub fn all(&self) -> &[u32] {
-        &self.all
-    }
+    out.truncate(found);
 }
 
 /// Puts into `out` those of the first `n` rows of `x` that have ink in any of `V` registers from `column` on; the
@@ -102,11 +78,13 @@ mod tests {
         fn run<S: Simd>(self) {
             let Self { x, width, dot, .. } = self;
             let lanes = T::Register::<S>::LANES;
-            let columns = Columns::new::<S, T, u8, 2>(x, width);
             let is_whole = dot < width / lanes * lanes;
             let expected = if is_whole { vec![(dot / lanes * lanes) as u32] } else { vec![] };
-            assert_eq!(columns.group(0), [0u32; 0], "rows without ink");
-            assert_eq!(columns.group(1), expected, "width {width}, column {dot}, {lanes} lanes");
+            let mut columns = Vec::new();
+            columns_with_ink::<S, T, u8, 2>(x, width, &mut columns);
+            assert_eq!(columns, [0u32; 0], "rows without ink");
+            columns_with_ink::<S, T, u8, 2>(&x[2 * width..], width, &mut columns);
+            assert_eq!(columns, expected, "width {width}, column {dot}, {lanes} lanes");
 
             let mut rows = Vec::new();
             rows_with_ink::<S, T, u8, 1>(x, width, dot / lanes * lanes, 4, &mut rows);

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use std::{hint, ptr, thread};
 
 /// How often a worker looks for the next job before it sleeps: some 50 µs.
@@ -15,10 +16,24 @@ const SPINS: u32 = 2_000;
 
 type Task<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
+/// How much longer than a wait the calling thread works alone after it: the first time, and at most.
+const LEAST_CAUTION: u32 = 8;
+const MOST_CAUTION: u32 = 64;
+
+/// A wait that is worth doing something about: a job's last tasks rarely end so far apart.
+const LONG: Duration = Duration::from_micros(100);
+
 /// A fixed number of threads that run the numbered tasks of one job at a time.
+///
+/// Where other work keeps a core busy, a worker may be suspended in the middle of a task, for as long as a hundred
+/// steps of a small network take. Then the calling thread does without the workers for a while: the result is the same.
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    /// Until when the calling thread works alone.
+    alone_until: Option<Instant>,
+    /// How many times as long as it had to wait.
+    caution: u32,
 }
 
 struct Shared {
@@ -56,7 +71,7 @@ impl Pool {
                 thread::Builder::new().name(format!("steepest-{i}")).spawn(move || shared.work(i)).ok()
             })
             .collect();
-        Self { shared, workers }
+        Self { shared, workers, alone_until: None, caution: LEAST_CAUTION }
     }
 
     /// Threads, the calling one included.
@@ -71,10 +86,11 @@ impl Pool {
     /// # Panics
     /// When a task panics (after the others are done).
     pub fn run(&mut self, n: usize, task: &(dyn Fn(usize, usize) + Sync)) {
-        if self.workers.is_empty() || n <= 1 {
+        if self.workers.is_empty() || n <= 1 || self.works_alone() {
             (0..n).for_each(|i| task(i, 0));
             return;
         }
+        let start = Instant::now();
         let shared = &*self.shared;
         // SAFETY: only the lifetime is forgotten. Workers use the pointer only between claiming and finishing a
         // task of this job, and this function does not return before all tasks are finished.
@@ -88,6 +104,7 @@ impl Pool {
             shared.wake.notify_all();
         }
         while shared.claim_and_run(0) {}
+        let own = start.elapsed();
         let mut spins = 0;
         while shared.unfinished.load(Acquire) > 0 {
             hint::spin_loop();
@@ -97,9 +114,25 @@ impl Pool {
                 thread::yield_now();
             }
         }
+        let waited = start.elapsed() - own;
+        if waited > LONG + 3 * own {
+            self.alone_until = Some(Instant::now() + self.caution * waited);
+            self.caution = (2 * self.caution).min(MOST_CAUTION);
+        } else {
+            self.caution = LEAST_CAUTION.max(self.caution - 1);
+        }
         if let Some(panic) = shared.panic.lock().unwrap_or_else(|e| e.into_inner()).take() {
             resume_unwind(panic);
         }
+    }
+}
+
+impl Pool {
+    fn works_alone(&mut self) -> bool {
+        if self.alone_until.is_some_and(|end| Instant::now() >= end) {
+            self.alone_until = None;
+        }
+        self.alone_until.is_some()
     }
 }
 
@@ -199,6 +232,32 @@ mod tests {
             });
             assert_eq!(sum.into_inner(), 45);
         }
+    }
+
+    #[test]
+    fn a_suspended_worker_is_done_without_for_a_while() {
+        let mut pool = Pool::new(2);
+        let helped = AtomicBool::new(false);
+        pool.run(2, &|_, thread| {
+            if thread == 1 {
+                helped.store(true, SeqCst);
+                thread::sleep(Duration::from_millis(30));
+            }
+            while !helped.load(SeqCst) {
+                thread::yield_now();
+            }
+        });
+        pool.run(100, &|_, thread| assert_eq!(thread, 0));
+        // Some time later it is given another chance.
+        let helped = AtomicBool::new(false);
+        let end = Instant::now() + Duration::from_secs(60);
+        while !helped.load(SeqCst) && Instant::now() < end {
+            pool.run(2, &|_, thread| {
+                helped.fetch_or(thread == 1, SeqCst);
+                thread::sleep(Duration::from_millis(1));
+            });
+        }
+        assert!(helped.into_inner());
     }
 
     #[test]

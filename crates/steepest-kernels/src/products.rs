@@ -14,7 +14,7 @@
 use std::mem::MaybeUninit;
 
 use crate::Float;
-use crate::ink::{Columns, rows_with_ink};
+use crate::ink::{columns_with_ink, rows_with_ink};
 use crate::simd::{Element, Kernel, Registers, Simd, dispatch};
 
 /// Inputs of a layer, `(rows, n_in)` row-major.
@@ -129,19 +129,18 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
     fn groups<S: Simd, const R: usize, const LARGEST: usize>(mut self) {
         let Inputs { x, n_in, .. } = self.inputs;
         let rows = x.len() / n_in;
-        let n_groups = rows / R;
-        let columns = Columns::new::<S, T, X, R>(x, n_in);
+        let mut columns = Vec::new();
         // A few weight rows at a time stay in the first cache while all rows of `x` pass by.
         for (first, count) in tiles(self.w.len() / n_in, LARGEST) {
             with_constant!(count, [1 2 3 4 5 6 7 8 9 10], O => if O <= LARGEST {
-                for group in 0..n_groups {
-                    if X::MAY_BE_EMPTY && first == 0 {
-                        prefetch::<S, X>(&x[group * R * n_in..][..R * n_in], rows * n_in);
-                    }
-                    self.tile::<S, R, O>(group * R, first, columns.group(group));
+                for row in (0..rows / R * R).step_by(R) {
+                    prefetch::<S, X>(&x[row * n_in..][..R * n_in], PREFETCH_ROWS * n_in);
+                    columns_with_ink::<S, T, X, R>(&x[row * n_in..], n_in, &mut columns);
+                    self.tile::<S, R, O>(row, first, &columns);
                 }
-                for row in n_groups * R..rows {
-                    self.tile::<S, 1, O>(row, first, columns.all());
+                for row in rows / R * R..rows {
+                    columns_with_ink::<S, T, X, 1>(&x[row * n_in..], n_in, &mut columns);
+                    self.tile::<S, 1, O>(row, first, &columns);
                 }
             });
         }
@@ -210,13 +209,18 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
     }
 }
 
-/// Asks for what lies `ahead` elements behind `x`: rows of bytes come straight from the data set, block by block, and
-/// are too short-lived for the processor to see the pattern in time.
+/// How many rows ahead bytes are asked for: a few microseconds' worth.
+const PREFETCH_ROWS: usize = 16;
+
+/// Asks for what lies `ahead` elements behind `x`, where that comes straight from the data set: rows of bytes are too
+/// soon used up for the processor to see the pattern in time. Numbers were brought together just before.
 #[inline(always)]
 fn prefetch<S: Simd, X>(x: &[X], ahead: usize) {
     const LINE: usize = 64;
-    for i in (0..x.len()).step_by(LINE / size_of::<X>()) {
-        S::prefetch(x.as_ptr().wrapping_add(i + ahead).cast());
+    if size_of::<X>() == 1 {
+        for i in (0..x.len()).step_by(LINE) {
+            S::prefetch(x.as_ptr().wrapping_add(i + ahead).cast());
+        }
     }
 }
 

@@ -75,18 +75,23 @@ impl<T: Float> Kernel for SoftmaxRows<'_, T> {
                 SoftmaxShift::Constant(c) => c,
             };
             let mut total = T::Register::<S>::splat(T::ZERO);
+            let mut exps = total;
             for (z, p) in z.chunks(lanes).zip(p.chunks_mut(lanes)) {
-                let exps = load::<S, T>(z, shift).sub(T::Register::<S>::splat(shift)).exp();
-                store::<S, T>(exps, p);
+                exps = load::<S, T>(z, shift).sub(T::Register::<S>::splat(shift)).exp();
                 total = total.add(if z.len() == lanes {
                     exps
                 } else {
                     exps.keep_first(z.len(), T::Register::<S>::splat(T::ZERO))
                 });
+                if self.n_classes > lanes {
+                    store::<S, T>(exps, p);
+                }
             }
             let total = total.sum();
             for p in p.chunks_mut(lanes) {
-                store::<S, T>(load::<S, T>(p, T::ONE).div(T::Register::<S>::splat(total)), p);
+                // Exponentials that fill no more than a register are still there.
+                let exps = if self.n_classes > lanes { load::<S, T>(p, T::ONE) } else { exps };
+                store::<S, T>(exps.div(T::Register::<S>::splat(total)), p);
             }
             *log_sum = total.ln() + shift;
         }

@@ -113,11 +113,9 @@ pub(crate) fn wants_turning(spec: &NetworkSpec, data: &Dataset) -> bool {
 /// The network, with its first layer laid out for a pass over `data`.
 pub(crate) fn suited<'a, T: Float>(network: &'a Network<T>, data: &Dataset) -> Cow<'a, Network<T>> {
     let is_bytes = matches!(data.inputs(), Storage::Bytes(_) | Storage::Drawn { .. });
-    // Below some number of rows, transposing costs more than it gains.
-    let turned = match network.is_turned() {
-        true => is_bytes,
-        false => data.n_samples() >= 8 * BLOCK && wants_turning(network.spec(), data),
-    };
+    // Also for a few rows, where transposing costs more than it gains: a row's prediction should not depend on how many
+    // others it comes with, not even in its last bit.
+    let turned = if network.is_turned() { is_bytes } else { wants_turning(network.spec(), data) };
     if turned == network.is_turned() { Cow::Borrowed(network) } else { Cow::Owned(network.laid_out(turned)) }
 }
 
