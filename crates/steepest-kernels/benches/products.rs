@@ -3,7 +3,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use steepest_kernels::{AlignedVec, Inputs, affine, backpropagate, instruction_set, weight_gradient};
+use steepest_kernels::{
+    AlignedVec, Ink, Inputs, affine, affine_sparse, backpropagate, instruction_set, weight_gradient,
+    weight_gradient_sparse,
+};
 
 fn median_seconds(mut f: impl FnMut()) -> f64 {
     let mut times: Vec<f64> = (0..31)
@@ -19,16 +22,24 @@ fn median_seconds(mut f: impl FnMut()) -> f64 {
 
 fn main() {
     println!("one thread, {}, f32; medians, GFLOP/s of the dense product", instruction_set().name());
-    println!("{:>15}  {:^29}  {:^19}", "", "floats", "bytes, 4 of 5 zero");
-    let names = ["forward", "weights", "inputs", "forward", "weights"].map(|name| format!(" {name:>9}"));
+    println!("{:>15}  {:^29}  {:^19}  {:^19}", "", "floats", "bytes", "pixel by pixel");
+    let names = ["forward", "weights", "inputs", "forward", "weights", "forward", "weights"];
+    let names = names.map(|name| format!(" {name:>9}"));
     println!("{:>5}{:>5}{:>5} {}", "rows", "in", "out", names.concat());
-    for (rows, n_in, n_out) in [(64, 784, 10), (64, 10, 10), (32, 784, 128), (64, 784, 128), (64, 512, 512)] {
-        // A disc of ink in the middle of each image.
-        let ink = |i: usize| {
-            let (y, x) = ((i % n_in) as f64 / 28.0 - 14.0, (i % 28) as f64 - 13.5);
-            u8::from(x * x + y * y < 50.0) * 200
+    let shapes = [(64, 784, 10), (64, 784, 32), (64, 784, 64), (64, 784, 128), (64, 512, 512), (64, 10, 10)];
+    // Squared radii of discs that cover a fifth and half of a picture; one as most data is, one as few bytes are empty.
+    let discs = shapes.map(|shape| (shape, 48.0)).into_iter().chain([((64, 784, 128), 125.0)]);
+    for ((rows, n_in, n_out), disc) in discs {
+        // A disc of ink in each image, nowhere twice in the same place.
+        let has_ink = |i: usize| {
+            let (row, pixel) = (i / n_in, i % n_in);
+            let (y, x) = (
+                pixel as f64 / 28.0 - 11.0 - (row % 7) as f64,
+                (pixel % 28) as f64 - 10.0 - (row % 8) as f64,
+            );
+            x * x + y * y < disc
         };
-        let bytes: Vec<u8> = (0..rows * n_in).map(ink).collect();
+        let bytes: Vec<u8> = (0..rows * n_in).map(|i| u8::from(has_ink(i)) * 200).collect();
         let filled = |n: usize, x: f32| AlignedVec::from(&vec![x; n][..]);
         let x = filled(rows * n_in, 0.5);
         let w = filled(n_out * n_in, 0.25);
@@ -36,15 +47,23 @@ fn main() {
         let (mut out, mut d_w, mut back) = (delta.clone(), w.clone(), x.clone());
         let floats = Inputs::plain(&x[..], n_in);
         let digits = Inputs { x: &bytes[..], n_in, factor: 1.0 };
+        let (mut ink, mut found) = (Ink::default(), Ink::default());
+        found.find(&bytes, n_in);
+        let part = 100 * found.count() / bytes.len();
         let seconds = [
             median_seconds(|| affine(black_box(floats), &w, None, black_box(&mut out))),
             median_seconds(|| weight_gradient(black_box(&delta), floats, true, black_box(&mut d_w))),
             median_seconds(|| backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
             median_seconds(|| affine(black_box(digits), &w, None, black_box(&mut out))),
             median_seconds(|| weight_gradient(black_box(&delta), digits, true, black_box(&mut d_w))),
+            median_seconds(|| {
+                ink.find(&bytes, n_in);
+                affine_sparse(black_box(digits), &ink, &w, None, black_box(&mut out));
+            }),
+            median_seconds(|| weight_gradient_sparse(&delta, digits, &found, true, black_box(&mut d_w))),
         ];
         let gflop = 2.0 * (rows * n_in * n_out) as f64 / 1e9;
         let rates = seconds.map(|s| format!(" {:>9.1}", gflop / s));
-        println!("{rows:>5}{n_in:>5}{n_out:>5} {}", rates.concat());
+        println!("{rows:>5}{n_in:>5}{n_out:>5} {}   {part} % ink", rates.concat());
     }
 }

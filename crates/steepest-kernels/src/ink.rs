@@ -1,7 +1,7 @@
 //! Where rows of bytes are not zero.
 
 use crate::Float;
-use crate::simd::{Element, Registers, Simd};
+use crate::simd::{Element, Kernel, Registers, Simd, dispatch};
 
 /// Puts into `out` the columns at which to load a register: those from which any of `R` rows of `width` elements has ink
 /// within a whole register.
@@ -59,12 +59,88 @@ pub fn rows_with_ink<S: Simd, T: Float, X: Element<T>, const V: usize>(
     out.truncate(found);
 }
 
+/// For each column of a block of rows, a bit for each row whose byte is not zero there.
+#[derive(Clone, Debug, Default)]
+pub struct Ink {
+    pub(crate) columns: Vec<u64>,
+}
+
+impl Ink {
+    /// The most rows of a block: as many as a word has bits.
+    pub const ROWS: usize = 64;
+
+    /// Looks at the rows of `x (rows, n_in)`.
+    ///
+    /// # Panics
+    /// When there are more than [`Ink::ROWS`].
+    pub fn find(&mut self, x: &[u8], n_in: usize) {
+        assert!(x.len() <= Self::ROWS * n_in);
+        dispatch(Find { x, n_in, columns: &mut self.columns });
+    }
+
+    /// How many bytes are not zero.
+    pub fn count(&self) -> usize {
+        self.columns.iter().map(|rows| rows.count_ones() as usize).sum()
+    }
+}
+
+struct Find<'a> {
+    x: &'a [u8],
+    n_in: usize,
+    columns: &'a mut Vec<u64>,
+}
+
+impl Kernel for Find<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { x, n_in, columns } = self;
+        columns.clear();
+        columns.resize(n_in.next_multiple_of(64), 0);
+        for (i, square) in columns.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+            for (row, bits) in x.chunks_exact(n_in).zip(&mut *square) {
+                let bytes = &row[i * 64..n_in.min((i + 1) * 64)];
+                *bits = match bytes.as_array() {
+                    Some(bytes) => S::nonzero(bytes),
+                    None => {
+                        let mut padded = [0; 64];
+                        padded[..bytes.len()].copy_from_slice(bytes);
+                        S::nonzero(&padded)
+                    }
+                };
+            }
+            transpose_bits(square);
+        }
+        columns.truncate(n_in);
+    }
+}
+
+/// Swaps rows and columns of 64 x 64 bits: quarters of ever smaller squares (Warren, Hacker's Delight, 7-3).
+#[inline(always)]
+fn transpose_bits(square: &mut [u64; 64]) {
+    let mut mask = !0u64 >> 32;
+    let mut half = 32;
+    while half > 0 {
+        for block in square.chunks_exact_mut(2 * half) {
+            let (upper, lower) = block.split_at_mut(half);
+            for (upper, lower) in upper.iter_mut().zip(lower) {
+                let swapped = (*upper >> half ^ *lower) & mask;
+                *lower ^= swapped;
+                *upper ^= swapped << half;
+            }
+        }
+        half /= 2;
+        mask ^= mask << half;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::marker::PhantomData;
 
     use super::*;
-    use crate::simd::{InstructionSet, Kernel, dispatch_on};
+    use crate::simd::{InstructionSet, dispatch_on};
 
     struct Look<'a, T> {
         x: &'a [u8],
@@ -101,6 +177,25 @@ mod tests {
                 for set in InstructionSet::available() {
                     dispatch_on(set, Look { x: &x, width, dot, precision: PhantomData::<f32> });
                     dispatch_on(set, Look { x: &x, width, dot, precision: PhantomData::<f64> });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_column_knows_its_rows() {
+        for (rows, width) in [(1, 1), (3, 64), (64, 131), (64, 784), (33, 63)] {
+            let x: Vec<u8> =
+                (0..rows * width).map(|i| if i * i % 7 < 2 { (i % 255) as u8 } else { 0 }).collect();
+            for set in InstructionSet::available() {
+                let mut ink = Ink::default();
+                dispatch_on(set, Find { x: &x, n_in: width, columns: &mut ink.columns });
+                assert_eq!(ink.count(), x.iter().filter(|&&x| x != 0).count());
+                for (column, bits) in ink.columns.iter().enumerate() {
+                    for row in 0..64 {
+                        let has_ink = row < rows && x[row * width + column] != 0;
+                        assert_eq!(bits >> row & 1 == 1, has_ink, "{set:?}: row {row}, column {column}");
+                    }
                 }
             }
         }

@@ -26,9 +26,10 @@ pub use activations::{
 pub use aligned::AlignedVec;
 pub use convert::{narrow, widen};
 pub use float::Float;
+pub use ink::Ink;
 pub use pool::Pool;
 pub use products::{Inputs, affine, backpropagate, column_sums, weight_gradient};
 pub use simd::{Element, InstructionSet, instruction_set};
 pub use softmax::{SoftmaxShift, add_column_exps, maximum, softmax_columns, softmax_rows};
-pub use sparse::{Ink, affine_sparse, transpose, weight_gradient_sparse};
+pub use sparse::{affine_sparse, transpose, weight_gradient_sparse};
 pub use updates::{AdamStep, adam, add, add_assign, all_finite, axpy, momentum};

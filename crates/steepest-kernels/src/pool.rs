@@ -16,8 +16,9 @@ const SPINS: u32 = 2_000;
 
 type Task<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
-/// How much longer than a wait the calling thread works alone after it: the first time, and at most.
+/// How many times as long as it had to wait the calling thread works alone, the first time.
 const LEAST_CAUTION: u32 = 8;
+/// And at most, when it happens again and again.
 const MOST_CAUTION: u32 = 64;
 
 /// A wait that is worth doing something about: a job's last tasks rarely end so far apart.
@@ -32,7 +33,7 @@ pub struct Pool {
     workers: Vec<JoinHandle<()>>,
     /// Until when the calling thread works alone.
     alone_until: Option<Instant>,
-    /// How many times as long as it had to wait.
+    /// How many times as long as the next long wait it will.
     caution: u32,
 }
 
@@ -115,24 +116,27 @@ impl Pool {
             }
         }
         let waited = start.elapsed() - own;
+        self.learn_from(own, waited);
+        let shared = &*self.shared;
+        if let Some(panic) = shared.panic.lock().unwrap_or_else(|e| e.into_inner()).take() {
+            resume_unwind(panic);
+        }
+    }
+
+    fn works_alone(&mut self) -> bool {
+        self.alone_until = self.alone_until.filter(|&end| Instant::now() < end);
+        self.alone_until.is_some()
+    }
+
+    /// Decides whether the workers can be relied on, after a job whose last tasks the calling thread has `waited` for,
+    /// having worked for as long as `own` itself.
+    fn learn_from(&mut self, own: Duration, waited: Duration) {
         if waited > LONG + 3 * own {
             self.alone_until = Some(Instant::now() + self.caution * waited);
             self.caution = (2 * self.caution).min(MOST_CAUTION);
         } else {
             self.caution = LEAST_CAUTION.max(self.caution - 1);
         }
-        if let Some(panic) = shared.panic.lock().unwrap_or_else(|e| e.into_inner()).take() {
-            resume_unwind(panic);
-        }
-    }
-}
-
-impl Pool {
-    fn works_alone(&mut self) -> bool {
-        if self.alone_until.is_some_and(|end| Instant::now() >= end) {
-            self.alone_until = None;
-        }
-        self.alone_until.is_some()
     }
 }
 
@@ -237,24 +241,26 @@ mod tests {
     #[test]
     fn a_suspended_worker_is_done_without_for_a_while() {
         let mut pool = Pool::new(2);
-        let helped = AtomicBool::new(false);
-        pool.run(2, &|_, thread| {
-            if thread == 1 {
-                helped.store(true, SeqCst);
-                thread::sleep(Duration::from_millis(30));
-            }
-            while !helped.load(SeqCst) {
-                thread::yield_now();
-            }
-        });
+        let ms = Duration::from_millis;
+        pool.learn_from(ms(2), ms(5));
+        assert!(!pool.works_alone(), "tasks of different length are no reason");
+        for caution in [8, 16, 32, 64, 64] {
+            let before = Instant::now();
+            pool.learn_from(ms(1), ms(1000));
+            assert!(pool.alone_until >= Some(before + caution * ms(1000)), "{caution} times");
+        }
         pool.run(100, &|_, thread| assert_eq!(thread, 0));
-        // Some time later it is given another chance.
-        let helped = AtomicBool::new(false);
+        pool.learn_from(ms(1), ms(1));
+        assert_eq!(pool.caution, 63);
+
+        // When that time is over, it is given another chance.
+        (pool.alone_until, pool.caution) = (Some(Instant::now()), LEAST_CAUTION);
         let end = Instant::now() + Duration::from_secs(60);
+        let helped = AtomicBool::new(false);
         while !helped.load(SeqCst) && Instant::now() < end {
             pool.run(2, &|_, thread| {
                 helped.fetch_or(thread == 1, SeqCst);
-                thread::sleep(Duration::from_millis(1));
+                thread::sleep(ms(1));
             });
         }
         assert!(helped.into_inner());

@@ -15,7 +15,7 @@ use std::mem::MaybeUninit;
 
 use crate::Float;
 use crate::ink::{columns_with_ink, rows_with_ink};
-use crate::simd::{Element, Kernel, Registers, Simd, dispatch};
+use crate::simd::{Element, Kernel, Registers, Simd, dispatch, prefetch};
 
 /// Inputs of a layer, `(rows, n_in)` row-major.
 #[derive(Clone, Copy, Debug)]
@@ -129,17 +129,23 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
     fn groups<S: Simd, const R: usize, const LARGEST: usize>(mut self) {
         let Inputs { x, n_in, .. } = self.inputs;
         let rows = x.len() / n_in;
-        let mut columns = Vec::new();
+        let lanes = T::Register::<S>::LANES;
+        // All of them, or of each group those with ink.
+        let mut columns: Vec<u32> = (0..n_in / lanes).map(|i| (i * lanes) as u32).collect();
         // A few weight rows at a time stay in the first cache while all rows of `x` pass by.
         for (first, count) in tiles(self.w.len() / n_in, LARGEST) {
             with_constant!(count, [1 2 3 4 5 6 7 8 9 10], O => if O <= LARGEST {
                 for row in (0..rows / R * R).step_by(R) {
-                    prefetch::<S, X>(&x[row * n_in..][..R * n_in], PREFETCH_ROWS * n_in);
-                    columns_with_ink::<S, T, X, R>(&x[row * n_in..], n_in, &mut columns);
+                    prefetch_bytes(&x[row * n_in..][..R * n_in], PREFETCH_ROWS * n_in);
+                    if X::MAY_BE_EMPTY {
+                        columns_with_ink::<S, T, X, R>(&x[row * n_in..], n_in, &mut columns);
+                    }
                     self.tile::<S, R, O>(row, first, &columns);
                 }
                 for row in rows / R * R..rows {
-                    columns_with_ink::<S, T, X, 1>(&x[row * n_in..], n_in, &mut columns);
+                    if X::MAY_BE_EMPTY {
+                        columns_with_ink::<S, T, X, 1>(&x[row * n_in..], n_in, &mut columns);
+                    }
                     self.tile::<S, 1, O>(row, first, &columns);
                 }
             });
@@ -215,11 +221,11 @@ const PREFETCH_ROWS: usize = 16;
 /// Asks for what lies `ahead` elements behind `x`, where that comes straight from the data set: rows of bytes are too
 /// soon used up for the processor to see the pattern in time. Numbers were brought together just before.
 #[inline(always)]
-fn prefetch<S: Simd, X>(x: &[X], ahead: usize) {
+fn prefetch_bytes<X>(x: &[X], ahead: usize) {
     const LINE: usize = 64;
     if size_of::<X>() == 1 {
         for i in (0..x.len()).step_by(LINE) {
-            S::prefetch(x.as_ptr().wrapping_add(i + ahead).cast());
+            prefetch(x.as_ptr().wrapping_add(i + ahead).cast());
         }
     }
 }
@@ -337,7 +343,7 @@ impl<T: Float, Y: Element<T>> Combine<'_, T, Y> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference;
+    use crate::reference::{self, assert_close};
     use crate::simd::{InstructionSet, dispatch_on};
 
     /// Numbers without a pattern, in -1..1.
@@ -350,13 +356,6 @@ mod tests {
             T::from_f64((state >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
         };
         (0..n).map(|_| next()).collect()
-    }
-
-    fn assert_close<T: Float>(got: &[T], expected: &[T], tolerance: f64) {
-        for (i, (g, e)) in got.iter().zip(expected).enumerate() {
-            let (g, e) = (g.to_f64(), e.to_f64());
-            assert!((g - e).abs() <= tolerance * (1.0 + e.abs()), "element {i}: {g} instead of {e}");
-        }
     }
 
     /// The twin's inputs: every element times `factor`.

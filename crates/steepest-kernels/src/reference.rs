@@ -71,3 +71,14 @@ pub fn adam<T: Float>(step: &crate::AdamStep<T>, d: &[T], m: &mut [T], v: &mut [
         w[i] = w[i] - step.rate * step.decay * w[i] - step.rate * m_hat / (v_hat.sqrt() + step.epsilon);
     }
 }
+
+/// Fails unless each number is within `tolerance` of the expected one, relative or absolute, whichever is more.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn assert_close<T: Float>(got: &[T], expected: &[T], tolerance: f64) {
+    assert_eq!(got.len(), expected.len());
+    for (i, (g, e)) in got.iter().zip(expected).enumerate() {
+        let (g, e) = (g.to_f64(), e.to_f64());
+        assert!((g - e).abs() <= tolerance * (1.0 + e.abs()), "element {i}: {g} instead of {e}");
+    }
+}

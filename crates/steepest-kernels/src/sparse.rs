@@ -9,33 +9,9 @@
 #![allow(clippy::needless_range_loop)]
 
 use crate::Float;
+use crate::ink::Ink;
 use crate::products::Inputs;
 use crate::simd::{Kernel, Registers, Simd, dispatch};
-
-/// For each column of a block of rows, a bit for each row whose byte is not zero there.
-#[derive(Clone, Debug, Default)]
-pub struct Ink {
-    columns: Vec<u64>,
-}
-
-impl Ink {
-    /// The most rows of a block: as many as a word has bits.
-    pub const ROWS: usize = 64;
-
-    /// Looks at the rows of `x (rows, n_in)`.
-    ///
-    /// # Panics
-    /// When there are more than [`Ink::ROWS`].
-    pub fn find(&mut self, x: &[u8], n_in: usize) {
-        assert!(x.len() <= Self::ROWS * n_in);
-        dispatch(Find { x, n_in, columns: &mut self.columns });
-    }
-
-    /// How many bytes are not zero.
-    pub fn count(&self) -> usize {
-        self.columns.iter().map(|rows| rows.count_ones() as usize).sum()
-    }
-}
 
 /// `out = factor x wᵀ + bias`, as [`crate::affine`], by a walk over `ink`, that of `x`.
 ///
@@ -111,57 +87,6 @@ pub fn transpose<T: Float>(x: &[T], n_columns: usize, first: usize, out: &mut [T
     }
 }
 
-struct Find<'a> {
-    x: &'a [u8],
-    n_in: usize,
-    columns: &'a mut Vec<u64>,
-}
-
-impl Kernel for Find<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let Self { x, n_in, columns } = self;
-        columns.clear();
-        columns.resize(n_in.next_multiple_of(64), 0);
-        for (i, square) in columns.as_chunks_mut::<64>().0.iter_mut().enumerate() {
-            for (row, bits) in x.chunks_exact(n_in).zip(&mut *square) {
-                let bytes = &row[i * 64..n_in.min((i + 1) * 64)];
-                *bits = match bytes.as_array() {
-                    Some(bytes) => S::nonzero(bytes),
-                    None => {
-                        let mut padded = [0; 64];
-                        padded[..bytes.len()].copy_from_slice(bytes);
-                        S::nonzero(&padded)
-                    }
-                };
-            }
-            transpose_bits(square);
-        }
-        columns.truncate(n_in);
-    }
-}
-
-/// Swaps rows and columns of 64 x 64 bits: quarters of ever smaller squares (Warren, Hacker's Delight, 7-3).
-#[inline(always)]
-fn transpose_bits(square: &mut [u64; 64]) {
-    let mut mask = !0u64 >> 32;
-    let mut half = 32;
-    while half > 0 {
-        for block in square.chunks_exact_mut(2 * half) {
-            let (upper, lower) = block.split_at_mut(half);
-            for (upper, lower) in upper.iter_mut().zip(lower) {
-                let swapped = (*upper >> half ^ *lower) & mask;
-                *lower ^= swapped;
-                *upper ^= swapped << half;
-            }
-        }
-        half /= 2;
-        mask ^= mask << half;
-    }
-}
-
 /// Two neighbouring columns, and the rows that have ink in either.
 #[derive(Clone, Copy)]
 struct Pair {
@@ -207,8 +132,8 @@ impl Pair {
     }
 }
 
-/// Calls `$run::<S, V, PARTIAL>(unit)` for all units: `V` registers of them at a time while there are as many, then
-/// one, then part of one.
+/// Calls `$walk.units::<S, V, PARTIAL>(unit)` for all units: eight registers of them at a time while there are as many,
+/// then four, then one, then part of one.
 macro_rules! for_all_units {
     ($S:ident, $T:ident, $n_out:expr, $walk:ident) => {{
         let (lanes, n_out) = ($T::Register::<$S>::LANES, $n_out);
@@ -369,7 +294,7 @@ impl<T: Float> Backward<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference;
+    use crate::reference::{self, assert_close};
     use crate::simd::{InstructionSet, dispatch_on};
 
     #[test]
@@ -391,13 +316,6 @@ mod tests {
         out
     }
 
-    fn assert_close<T: Float>(got: &[T], expected: &[T], tolerance: f64) {
-        for (g, e) in got.iter().zip(expected) {
-            let (g, e) = (g.to_f64(), e.to_f64());
-            assert!((g - e).abs() <= tolerance * (1.0 + e.abs()), "{g} instead of {e}");
-        }
-    }
-
     fn check<T: Float>(tolerance: f64) {
         for (rows, n_in, n_out) in [(1, 1, 1), (3, 64, 16), (64, 131, 70), (2, 784, 128), (33, 63, 133)] {
             for ink_of_ten in [0, 2, 10] {
@@ -413,10 +331,8 @@ mod tests {
                 let plain: Vec<T> = x.iter().map(|&x| T::from_u8(x) * factor).collect();
                 let inputs = Inputs { x: &x, n_in, factor };
                 let mut ink = Ink::default();
+                ink.find(&x, n_in);
                 for set in InstructionSet::available() {
-                    dispatch_on(set, Find { x: &x, n_in, columns: &mut ink.columns });
-                    assert_eq!(ink.count(), x.iter().filter(|&&x| x != 0).count());
-
                     let (mut out, mut expected) = (bias.repeat(rows), delta.clone());
                     dispatch_on(set, Forward { inputs, ink: &ink, w_t: &w_t, out: &mut out });
                     reference::affine(&plain, &w, Some(&bias), n_in, &mut expected);

@@ -29,10 +29,6 @@ impl Simd for Avx2 {
     const REGISTERS: usize = 16;
 
     #[inline(always)]
-    fn prefetch(p: *const u8) {
-        prefetch(p);
-    }
-    #[inline(always)]
     fn nonzero(bytes: &[u8; 64]) -> u64 {
         // SAFETY: as for `registers!`; both halves lie within the 64 bytes.
         unsafe {
@@ -55,10 +51,6 @@ impl Simd for Avx512 {
     const REGISTERS: usize = 32;
 
     #[inline(always)]
-    fn prefetch(p: *const u8) {
-        prefetch(p);
-    }
-    #[inline(always)]
     fn nonzero(bytes: &[u8; 64]) -> u64 {
         // SAFETY: as for `registers!`; the load takes exactly the 64 bytes.
         unsafe {
@@ -66,12 +58,6 @@ impl Simd for Avx512 {
             _mm512_test_epi8_mask(bytes, bytes)
         }
     }
-}
-
-#[inline(always)]
-fn prefetch(p: *const u8) {
-    // SAFETY: a prefetch never faults, wherever it points, and every x86-64 has it.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
 }
 
 /// Eight lanes of single precision.

@@ -154,6 +154,12 @@ impl Head {
         self.quirks.axis == Axis::Classes && greatest - least < vanishing
     }
 
+    /// What rows share that are a batch by themselves, from all of their logits; nothing unless
+    /// [`Head::is_coupled`].
+    pub fn coupling<T: Float>(&self, z: &[T]) -> Option<Coupling<T>> {
+        self.is_coupled().then(|| self.couple(std::iter::once(z)))
+    }
+
     /// What the rows of a batch share, from all of its logits, in parts `(rows, n_outputs)`.
     pub fn couple<'a, T: Float>(&self, parts: impl Iterator<Item = &'a [T]> + Clone) -> Coupling<T> {
         let shift = parts.clone().map(kernels::maximum).fold(T::NEG_INFINITY, T::max);

@@ -71,7 +71,7 @@ impl<T: Float> Model<T> {
     pub fn predict(&self, data: &Dataset, pool: &mut Pool) -> Predictions<T> {
         assert_eq!(data.n_features(), self.n_features());
         let logits = predict::logits(&self.network, data, 1.0 / self.divide_by, pool);
-        let coupling = self.head.is_coupled().then(|| self.head.couple(std::iter::once(&logits[..])));
+        let coupling = self.head.coupling(&logits);
         let (values, _) = self.head.predictions(&logits, coupling.as_ref());
         Predictions { logits, values, n_outputs: self.head.n_outputs() }
     }

@@ -126,7 +126,7 @@ impl<T: Float> Network<T> {
         flat
     }
 
-    /// A layer's weights, `(n_out, n_in)`.
+    /// A layer's weights, `(n_out, n_in)`; transposed for the first layer of a turned network.
     pub fn weight(&self, layer: &Layer) -> &[T] {
         &self.parameters[layer.weight.clone()]
     }

@@ -6,9 +6,12 @@ use steepest_kernels::{Float, Pool};
 
 use crate::batches::Rows;
 use crate::dataset::{Dataset, Targets};
+use crate::gather::{Gather, Source};
 use crate::head::{Head, Score, Target};
+use crate::layout;
+use crate::locks::{get, lock};
 use crate::network::Network;
-use crate::pass::{self, Activations, BLOCK, Gather};
+use crate::pass::{Activations, BLOCK};
 
 /// Blocks that one task takes.
 const BLOCKS_PER_TASK: usize = 4;
@@ -36,20 +39,21 @@ pub(crate) fn target(targets: &Targets, row: usize) -> Target<'_> {
 pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool: &mut Pool) -> Vec<T> {
     let n_outputs = network.spec().sizes[network.spec().sizes.len() - 1];
     let n_samples = data.n_samples();
-    let network = &*pass::suited(network, data);
+    let network = &*layout::suited(network, data);
+    let (rows, inked) = (Rows::All(n_samples), network.is_turned());
+    let source = Source { data, rows, epoch: 0, factor, inked };
     let per_task = BLOCKS_PER_TASK * BLOCK;
     let mut out = vec![T::ZERO; n_samples * n_outputs];
     let parts: Vec<Mutex<&mut [T]>> = out.chunks_mut(per_task * n_outputs).map(Mutex::new).collect();
     let buffers = || Mutex::new((Gather::new(), Activations::new(network, BLOCK)));
     let buffers: Vec<_> = (0..pool.threads()).map(|_| buffers()).collect();
     pool.run(parts.len(), &|task, thread| {
-        let mut part = parts[task].lock().unwrap_or_else(|e| e.into_inner());
-        let (gather, activations) = &mut *buffers[thread].lock().unwrap_or_else(|e| e.into_inner());
+        let mut part = lock(&parts[task]);
+        let (gather, activations) = &mut *lock(&buffers[thread]);
         for (block, out) in part.chunks_mut(BLOCK * n_outputs).enumerate() {
             let n = out.len() / n_outputs;
             let first = task * per_task + block * BLOCK;
-            let x = gather.rows(data, Rows::All(n_samples), first, n, 0, factor, network.is_turned());
-            activations.forward(network, x, n);
+            activations.forward(network, gather.rows(source, first, n), n);
             out.copy_from_slice(activations.logits(n));
         }
     });
@@ -64,18 +68,18 @@ pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool:
 pub fn evaluate<T: Float>(head: &Head, logits: &[T], targets: &Targets, pool: &mut Pool) -> Evaluation {
     let n = targets.n_samples();
     assert_eq!(n * head.n_outputs(), logits.len());
-    let coupling = head.is_coupled().then(|| head.couple(std::iter::once(logits)));
+    let coupling = head.coupling(logits);
     let rows = BLOCKS_PER_TASK * BLOCK;
-    let parts: Vec<_> =
+    let mut parts: Vec<_> =
         logits.chunks(rows * head.n_outputs()).map(|z| (z, Mutex::new(Score::default()))).collect();
     pool.run(parts.len(), &|task, _| {
         let (z, score) = &parts[task];
         let (p, log_sums) = head.predictions(z, coupling.as_ref());
         let score_of = head.score(z, &p, &log_sums, |row| target(targets, task * rows + row));
-        *score.lock().unwrap_or_else(|e| e.into_inner()) = score_of;
+        *lock(score) = score_of;
     });
     let mut total = Score::default();
-    parts.into_iter().for_each(|(_, score)| total.add(score.into_inner().unwrap_or_else(|e| e.into_inner())));
+    parts.iter_mut().for_each(|(_, score)| total.add(*get(score)));
     summarize(head, total, n)
 }
 

@@ -1,14 +1,11 @@
 //! A batch in shards, a shard in blocks: who computes what of a step.
 
-use std::sync::{Mutex, MutexGuard};
-
 use steepest_kernels::{AlignedVec, Float};
 
-use crate::batches::Rows;
-use crate::dataset::Dataset;
+use crate::gather::{Gather, Source};
 use crate::head::{Coupling, Head, Score};
 use crate::network::Network;
-use crate::pass::{Activations, BLOCK, Block, Deltas, Gather, deltas};
+use crate::pass::{Activations, BLOCK, Deltas, deltas};
 use crate::predict;
 
 /// The part of a batch that one task works on.
@@ -28,11 +25,7 @@ pub(crate) struct Scratch<T> {
 
 /// What all shards of a step share.
 pub(crate) struct Batch<'a, T> {
-    pub data: &'a Dataset,
-    pub rows: Rows<'a>,
-    pub epoch: u64,
-    /// What inputs are multiplied by.
-    pub factor: f64,
+    pub source: Source<'a>,
     pub network: &'a Network<T>,
     pub head: &'a Head,
 }
@@ -54,7 +47,7 @@ impl<T: Float> Shard<T> {
             if self.activations.len() == b {
                 self.activations.push(Activations::new(batch.network, BLOCK));
             }
-            self.activations[b].forward(batch.network, batch.rows(&mut scratch.gather, row, n), n);
+            self.activations[b].forward(batch.network, scratch.gather.rows(batch.source, row, n), n);
         }
     }
 
@@ -69,7 +62,7 @@ impl<T: Float> Shard<T> {
         self.score = Score::default();
         for (b, row, n) in blocks(first, end) {
             let Scratch { gather, activations, deltas } = &mut *scratch;
-            let x = batch.rows(gather, row, n);
+            let x = gather.rows(batch.source, row, n);
             let activations = match coupling {
                 Some(_) => &mut self.activations[b],
                 None => {
@@ -90,13 +83,6 @@ impl<T: Float> Scratch<T> {
     }
 }
 
-impl<T: Float> Batch<'_, T> {
-    /// Some of its rows.
-    pub fn rows<'a>(&'a self, gather: &'a mut Gather<T>, first: usize, n: usize) -> Block<'a, T> {
-        gather.rows(self.data, self.rows, first, n, self.epoch, self.factor, self.network.is_turned())
-    }
-}
-
 impl<T: Float> Activations<T> {
     /// Predictions of a block, `delta` at its logits, and its score.
     pub fn head(
@@ -111,9 +97,10 @@ impl<T: Float> Activations<T> {
         let (z, p) = (&self.z[last][..n * width], &mut self.a[last][..n * width]);
         let log_sums = &mut self.log_sums[..n];
         batch.head.forward(z, coupling, p, log_sums);
-        let Some(targets) = batch.data.targets() else { return Score::default() };
-        let target = |row: usize| predict::target(targets, batch.rows.get(first + row) as usize);
-        batch.head.delta(p, target, batch.rows.len(), &mut deltas[last][..n * width]);
+        let Source { data, rows, .. } = batch.source;
+        let Some(targets) = data.targets() else { return Score::default() };
+        let target = |row: usize| predict::target(targets, rows.get(first + row) as usize);
+        batch.head.delta(p, target, rows.len(), &mut deltas[last][..n * width]);
         batch.head.score(z, p, log_sums, target)
     }
 }
@@ -122,12 +109,4 @@ impl<T: Float> Activations<T> {
 pub(crate) fn shard_count(n_rows: usize, n_parameters: usize) -> usize {
     let most = ((1 << 22) / n_parameters.max(1)).clamp(4, 64);
     n_rows.div_ceil(BLOCK).clamp(1, most)
-}
-
-pub(crate) fn lock<X>(mutex: &Mutex<X>) -> MutexGuard<'_, X> {
-    mutex.lock().unwrap_or_else(|e| e.into_inner())
-}
-
-pub(crate) fn get<X>(mutex: &mut Mutex<X>) -> &mut X {
-    mutex.get_mut().unwrap_or_else(|e| e.into_inner())
 }

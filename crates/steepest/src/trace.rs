@@ -3,7 +3,8 @@
 use steepest_kernels::Float;
 
 use crate::error::Error;
-use crate::pass::{Activations, Gather, deltas};
+use crate::gather::{Gather, Source};
+use crate::pass::{Activations, deltas};
 use crate::shard::Batch;
 use crate::trainer::{Step, Trainer};
 
@@ -25,13 +26,13 @@ impl<T: Float> Trainer<T> {
         let n = step.n_samples;
         let head = &training.head;
         let factor = 1.0 / training.divide_by;
-        let batch = Batch { data, rows: self.rows(), epoch: step.epoch, factor, network: &before, head };
+        let source = Source { data, rows: self.rows(), epoch: step.epoch, factor, inked: false };
+        let batch = Batch { source, network: &before, head };
         let mut gather = Gather::new();
-        let x = batch.rows(&mut gather, 0, n);
+        let x = gather.rows(source, 0, n);
         let mut activations = Activations::new(&before, n);
         activations.forward(&before, x, n);
-        let coupling =
-            training.head.is_coupled().then(|| training.head.couple(std::iter::once(activations.logits(n))));
+        let coupling = head.coupling(activations.logits(n));
         let mut delta = deltas(&before, n);
         activations.head(&batch, 0, n, coupling.as_ref(), &mut delta);
         // Only for the gradients at the hidden layers: that of the parameters is the trainer's own.

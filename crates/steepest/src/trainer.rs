@@ -12,13 +12,15 @@ use steepest_kernels::{self as kernels, AlignedVec, Float, Pool};
 use crate::batches::{Batches, Rows};
 use crate::dataset::Dataset;
 use crate::error::Error;
+use crate::gather::Source;
 use crate::head::{Head, Score};
+use crate::layout::wants_turning;
+use crate::locks::{get, lock};
 use crate::network::{Layer, Network};
 use crate::optimizer::Optimizer;
-use crate::pass::wants_turning;
 use crate::predict::{self, Evaluation, summarize};
 use crate::schedule::Schedule;
-use crate::shard::{Batch, Scratch, Shard, blocks, get, lock, shard_count};
+use crate::shard::{Batch, Scratch, Shard, blocks, shard_count};
 
 /// What a [`Trainer`] does in each step.
 #[derive(Clone, Debug)]
@@ -194,7 +196,8 @@ impl<T: Float> Trainer<T> {
         let n_shards = shard_count(n, network.parameters.len());
         let shards = &mut shards[..n_shards];
         let head = &training.head;
-        let batch = Batch { data, rows, epoch, factor: 1.0 / training.divide_by, network, head };
+        let (factor, inked) = (1.0 / training.divide_by, network.is_turned());
+        let batch = Batch { source: Source { data, rows, epoch, factor, inked }, network, head };
         let part = |s: usize| (n * s / n_shards, n * (s + 1) / n_shards);
 
         let mut score = Score::default();
@@ -239,9 +242,11 @@ impl<T: Float> Trainer<T> {
                 is_finite.store(false, Relaxed);
             }
         });
+        let mut is_finite = is_finite.into_inner();
         let mut loss = summarize(&training.head, score, n);
         if training.l2 > 0.0 {
             loss.loss += add_l2(network, training.l2, gradient);
+            is_finite &= kernels::all_finite(gradient);
         }
         let step = Step {
             iteration: self.step,
@@ -251,7 +256,7 @@ impl<T: Float> Trainer<T> {
             accuracy: loss.accuracy,
             ends_epoch,
         };
-        self.check(step, is_finite.into_inner())
+        self.check(step, is_finite)
     }
 
     /// Passes a step on if its loss and its gradient are finite; else goes back to the last good parameters.

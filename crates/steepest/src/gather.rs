@@ -1,0 +1,138 @@
+//! Rows of a data set on their way into the network.
+
+use steepest_kernels::{self as kernels, Float, Ink, Inputs};
+
+use crate::batches::Rows;
+use crate::dataset::{Dataset, Inputs as Storage};
+
+/// Where blocks of rows come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub data: &'a Dataset,
+    /// Which of its rows, in which order.
+    pub rows: Rows<'a>,
+    /// For rows that are drawn when needed.
+    pub epoch: u64,
+    /// What inputs are multiplied by.
+    pub factor: f64,
+    /// Whether bytes come with their ink: for a network whose first layer lies transposed.
+    pub inked: bool,
+}
+
+/// The inputs of a block of rows, in the form in which the data set stores them: bytes stay bytes.
+#[derive(Clone, Copy)]
+pub(crate) enum Block<'a, T> {
+    Bytes(Inputs<'a, T, u8>),
+    /// For a network whose first layer lies transposed.
+    Inked(Inputs<'a, T, u8>, &'a Ink),
+    Floats(Inputs<'a, T, T>),
+}
+
+impl<T: Float> Block<'_, T> {
+    /// The first layer's logits.
+    pub fn affine(self, weight: &[T], bias: Option<&[T]>, z: &mut [T]) {
+        match self {
+            Self::Bytes(x) => kernels::affine(x, weight, bias, z),
+            Self::Inked(x, ink) => kernels::affine_sparse(x, ink, weight, bias, z),
+            Self::Floats(x) => kernels::affine(x, weight, bias, z),
+        }
+    }
+
+    /// The gradient of the first layer's weights.
+    pub fn weight_gradient(self, delta: &[T], add: bool, d_weight: &mut [T]) {
+        match self {
+            Self::Bytes(x) => kernels::weight_gradient(delta, x, add, d_weight),
+            Self::Inked(x, ink) => kernels::weight_gradient_sparse(delta, x, ink, add, d_weight),
+            Self::Floats(x) => kernels::weight_gradient(delta, x, add, d_weight),
+        }
+    }
+
+    /// The inputs as numbers, scaled.
+    pub fn to_floats(self) -> Vec<T> {
+        match self {
+            Self::Bytes(x) | Self::Inked(x, _) => {
+                let mut out = vec![T::ZERO; x.x.len()];
+                kernels::widen(x.x, x.factor, &mut out);
+                out
+            }
+            Self::Floats(x) => x.x.to_vec(),
+        }
+    }
+}
+
+/// Where rows are brought together that do not lie together in the data set.
+pub(crate) struct Gather<T> {
+    bytes: Vec<u8>,
+    ink: Ink,
+    floats: Vec<T>,
+    /// The first row of the batch that lies here now.
+    loaded: Option<usize>,
+}
+
+impl<T: Float> Gather<T> {
+    pub fn new() -> Self {
+        Self { bytes: Vec::new(), ink: Ink::default(), floats: Vec::new(), loaded: None }
+    }
+
+    /// Forgets what lies here: a new batch begins.
+    pub fn forget(&mut self) {
+        self.loaded = None;
+    }
+
+    /// The rows `first..first + n` of a source.
+    pub fn rows<'a>(&'a mut self, source: Source<'a>, first: usize, n: usize) -> Block<'a, T> {
+        let Source { data, rows, epoch, factor, inked } = source;
+        let width = data.n_features();
+        let row = |i: usize| rows.get(first + i) as usize;
+        let is_here = self.loaded.replace(first) == Some(first);
+        let bytes: &[u8] = match (data.inputs(), rows) {
+            (Storage::Bytes(all), Rows::All(_)) => &all[first * width..(first + n) * width],
+            (Storage::Bytes(all), Rows::Some(_)) => {
+                if !is_here {
+                    self.bytes.clear();
+                    for i in 0..n {
+                        self.bytes.extend_from_slice(&all[row(i) * width..(row(i) + 1) * width]);
+                    }
+                }
+                &self.bytes
+            }
+            (Storage::Drawn { draw, rows: numbers }, _) => {
+                if !is_here {
+                    self.bytes.resize(n * width, 0);
+                    for (i, out) in self.bytes.chunks_exact_mut(width).enumerate() {
+                        draw(epoch, numbers[row(i)], out);
+                    }
+                }
+                &self.bytes
+            }
+            (Storage::F32(all), _) => return self.narrow(all, width, row, n, factor, is_here),
+            (Storage::F64(all), _) => return self.narrow(all, width, row, n, factor, is_here),
+        };
+        let inputs = Inputs { x: bytes, n_in: width, factor: T::from_f64(factor) };
+        if !inked {
+            return Block::Bytes(inputs);
+        }
+        if !is_here {
+            self.ink.find(bytes, width);
+        }
+        Block::Inked(inputs, &self.ink)
+    }
+
+    fn narrow<F: Float>(
+        &mut self,
+        all: &[F],
+        width: usize,
+        row: impl Fn(usize) -> usize,
+        n: usize,
+        factor: f64,
+        is_here: bool,
+    ) -> Block<'_, T> {
+        if !is_here {
+            self.floats.resize(n * width, T::ZERO);
+            for (i, out) in self.floats.chunks_exact_mut(width).enumerate() {
+                kernels::narrow(&all[row(i) * width..(row(i) + 1) * width], factor, out);
+            }
+        }
+        Block::Floats(Inputs::plain(&self.floats, width))
+    }
+}
