@@ -28,8 +28,10 @@ pub use convert::{narrow, widen};
 pub use float::Float;
 pub use ink::Ink;
 pub use pool::Pool;
-pub use products::{Inputs, affine, backpropagate, column_sums, weight_gradient};
+pub use products::{Inputs, add_column_sums, affine, backpropagate, weight_gradient};
 pub use simd::{Element, InstructionSet, instruction_set};
-pub use softmax::{SoftmaxShift, add_column_exps, maximum, softmax_columns, softmax_rows};
+pub use softmax::{
+    SoftmaxShift, add_column_exps, count_first_largest, maximum, softmax_columns, softmax_rows,
+};
 pub use sparse::{affine_sparse, transpose, weight_gradient_sparse};
 pub use updates::{AdamStep, adam, add, add_assign, all_finite, axpy, momentum};

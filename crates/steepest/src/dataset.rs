@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::head::TargetRows;
+
 /// Draws one row of bytes: `(epoch, row, out)`, where `out` has `n_features` bytes.
 ///
 /// The same arguments always give the same bytes; a new epoch may give a fresh row of the same class.
@@ -222,6 +224,19 @@ impl Targets {
         match self {
             Targets::Classes { labels, .. } => labels.len(),
             Targets::Values { values, n_outputs } => values.len() / (*n_outputs).max(1),
+        }
+    }
+
+    /// Those of a range of samples.
+    ///
+    /// # Panics
+    /// When the range goes past the last one.
+    pub fn rows(&self, range: Range<usize>) -> TargetRows<'_> {
+        match self {
+            Targets::Classes { labels, .. } => TargetRows::Classes(&labels[range]),
+            Targets::Values { values, n_outputs } => {
+                TargetRows::Values(&values[range.start * n_outputs..range.end * n_outputs])
+            }
         }
     }
 }

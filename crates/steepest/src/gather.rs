@@ -3,7 +3,8 @@
 use steepest_kernels::{self as kernels, Float, Ink, Inputs};
 
 use crate::batches::Rows;
-use crate::dataset::{Dataset, Inputs as Storage};
+use crate::dataset::{Dataset, Inputs as Storage, Targets};
+use crate::head::TargetRows;
 
 /// Where blocks of rows come from.
 #[derive(Clone, Copy)]
@@ -134,5 +135,33 @@ impl<T: Float> Gather<T> {
             }
         }
         Block::Floats(Inputs::plain(&self.floats, width))
+    }
+}
+
+/// As [`Gather`], for the rows' targets.
+#[derive(Default)]
+pub(crate) struct GatherTargets {
+    labels: Vec<u32>,
+    values: Vec<f64>,
+}
+
+impl GatherTargets {
+    /// Targets of the rows `first..first + n` of a source, if it has any.
+    pub fn rows<'a>(&'a mut self, source: Source<'a>, first: usize, n: usize) -> Option<TargetRows<'a>> {
+        let targets = source.data.targets()?;
+        let Rows::Some(rows) = source.rows else { return Some(targets.rows(first..first + n)) };
+        let rows = rows[first..first + n].iter().map(|&row| row as usize);
+        Some(match targets {
+            Targets::Classes { labels, .. } => {
+                self.labels.clear();
+                self.labels.extend(rows.map(|row| labels[row]));
+                TargetRows::Classes(&self.labels)
+            }
+            Targets::Values { values, n_outputs: n } => {
+                self.values.clear();
+                rows.for_each(|row| self.values.extend_from_slice(&values[row * n..(row + 1) * n]));
+                TargetRows::Values(&self.values)
+            }
+        })
     }
 }

@@ -80,12 +80,12 @@ pub struct Head {
     quirks: HeadQuirks,
 }
 
-/// What one row should have given.
+/// What rows should have given.
 #[derive(Clone, Copy, Debug)]
-pub enum Target<'a> {
-    /// This class.
-    Class(u32),
-    /// These numbers, one for each output.
+pub enum TargetRows<'a> {
+    /// The class of each row.
+    Classes(&'a [u32]),
+    /// Numbers, `(rows, n_outputs)`.
     Values(&'a [f64]),
 }
 
@@ -208,92 +208,92 @@ impl Head {
 
     /// `delta (rows, n_outputs)`, the gradient of the mean loss over `batch` rows at the logits.
     ///
-    /// `p` is that of [`Head::forward`]; `target` gives the target of each row.
-    pub fn delta<'a, T: Float>(
-        &self,
-        p: &[T],
-        target: impl Fn(usize) -> Target<'a>,
-        batch: usize,
-        delta: &mut [T],
-    ) {
+    /// `p` is that of [`Head::forward`], `targets` those of the same rows.
+    pub fn delta<T: Float>(&self, p: &[T], targets: TargetRows, batch: usize, delta: &mut [T]) {
         let n = self.n_outputs;
-        let scale = T::from_f64(self.quirks.delta_scale / batch as f64);
-        for (row, (p, delta)) in p.chunks_exact(n).zip(delta.chunks_exact_mut(n)).enumerate() {
-            delta.copy_from_slice(p);
-            match target(row) {
-                Target::Class(class) if n > 1 => delta[class as usize] -= T::ONE,
-                Target::Class(class) => delta[0] -= T::from_f64(f64::from(class)),
-                Target::Values(y) => {
-                    for (delta, &y) in delta.iter_mut().zip(y) {
-                        *delta -= T::from_f64(y);
-                    }
+        delta.copy_from_slice(p);
+        match targets {
+            TargetRows::Classes(labels) if n > 1 => {
+                for (delta, &class) in delta.chunks_exact_mut(n).zip(labels) {
+                    delta[class as usize] -= T::ONE;
                 }
             }
-            if self.quirks.rule == DeltaRule::Diagonal {
-                for (delta, &p) in delta.iter_mut().zip(p) {
-                    *delta = T::from_f64(2.0) * *delta * p * (T::ONE - p);
+            TargetRows::Classes(labels) => {
+                for (delta, &class) in delta.iter_mut().zip(labels) {
+                    *delta -= T::from_f64(f64::from(class));
                 }
             }
-            for delta in delta {
-                *delta *= scale;
+            TargetRows::Values(y) => {
+                for (delta, &y) in delta.iter_mut().zip(y) {
+                    *delta -= T::from_f64(y);
+                }
             }
         }
+        if self.quirks.rule == DeltaRule::Diagonal {
+            for (delta, &p) in delta.iter_mut().zip(p) {
+                *delta = T::from_f64(2.0) * *delta * p * (T::ONE - p);
+            }
+        }
+        let scale = T::from_f64(self.quirks.delta_scale / batch as f64);
+        delta.iter_mut().for_each(|delta| *delta *= scale);
     }
 
     /// Loss and correct predictions of rows: `z (rows, n_outputs)` are their logits, `p` and `log_sums` what
     /// [`Head::forward`] made of them.
-    pub fn score<'a, T: Float>(
-        &self,
-        z: &[T],
-        p: &[T],
-        log_sums: &[T],
-        target: impl Fn(usize) -> Target<'a>,
-    ) -> Score {
-        let n = self.n_outputs;
-        let mut score = Score::default();
-        for (row, ((z, p), &log_sum)) in z.chunks_exact(n).zip(p.chunks_exact(n)).zip(log_sums).enumerate() {
-            let target = target(row);
-            score.loss += self.loss(z, p, target, log_sum);
-            score.correct += u64::from(self.is_correct(p, target));
-            let log_sum = log_sum.to_f64();
-            score.log_sums = (score.log_sums.0.min(log_sum), score.log_sums.1.max(log_sum));
+    pub fn score<T: Float>(&self, z: &[T], p: &[T], log_sums: &[T], targets: TargetRows) -> Score {
+        let (least, greatest) = (-T::NEG_INFINITY, T::NEG_INFINITY);
+        Score {
+            loss: self.loss(z, p, log_sums, targets),
+            correct: self.correct(p, targets) as u64,
+            log_sums: (
+                log_sums.iter().fold(least, |m, &x| if x < m { x } else { m }).to_f64(),
+                log_sums.iter().fold(greatest, |m, &x| if x > m { x } else { m }).to_f64(),
+            ),
         }
-        score
     }
 
-    /// Loss of one row.
-    fn loss<T: Float>(&self, z: &[T], p: &[T], target: Target, log_sum: T) -> f64 {
-        match (self.output, target) {
-            (Output::Identity, _) => 0.5 * squared_error(p, target),
-            (Output::Softmax, _) if self.quirks.rule == DeltaRule::Diagonal => squared_error(p, target),
-            (Output::Softmax, Target::Class(class)) if self.quirks.axis == Axis::Classes => {
-                (log_sum - z[class as usize]).to_f64()
+    /// Loss, summed over rows.
+    fn loss<T: Float>(&self, z: &[T], p: &[T], log_sums: &[T], targets: TargetRows) -> f64 {
+        let n = self.n_outputs;
+        match (self.output, targets) {
+            (Output::Identity, _) => 0.5 * squared_error(p, targets, n),
+            (Output::Softmax, _) if self.quirks.rule == DeltaRule::Diagonal => squared_error(p, targets, n),
+            (Output::Softmax, TargetRows::Classes(labels)) if self.quirks.axis == Axis::Classes => {
+                let rows = z.chunks_exact(n).zip(labels).zip(log_sums);
+                rows.map(|((z, &class), &log_sum)| (log_sum - z[class as usize]).to_f64()).sum()
             }
-            (Output::Softmax, Target::Class(class)) => -p[class as usize].to_f64().ln(),
-            (Output::Softmax, Target::Values(y)) => {
+            (Output::Softmax, TargetRows::Classes(labels)) => {
+                p.chunks_exact(n).zip(labels).map(|(p, &class)| -p[class as usize].to_f64().ln()).sum()
+            }
+            (Output::Softmax, TargetRows::Values(y)) => {
                 let cross = |(&p, &y): (&T, &f64)| if y == 0.0 { 0.0 } else { -y * p.to_f64().ln() };
                 p.iter().zip(y).map(cross).sum()
             }
-            (Output::Sigmoid, _) => {
+            (Output::Sigmoid, _) => sum_of(z, n, |row, i, z| {
                 // -y ln p - (1 - y) ln(1 - p), from the logit, so that nothing is lost near 0 and 1.
-                let term = |(i, &z): (usize, &T)| {
-                    let (z, y) = (z.to_f64(), wanted(target, i, p.len()));
-                    z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()
-                };
-                z.iter().enumerate().map(term).sum()
-            }
+                let (z, y) = (z.to_f64(), targets.number(row, i, n));
+                z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()
+            }),
         }
     }
 
-    fn is_correct<T: Float>(&self, p: &[T], target: Target) -> bool {
-        match (self.output, target) {
-            (Output::Identity, _) => false,
-            (_, Target::Class(class)) if p.len() > 1 => is_first_largest(p, class as usize),
-            (_, Target::Class(class)) => self.class(p) == class,
-            (Output::Sigmoid, Target::Values(y)) => {
-                p.iter().zip(y).all(|(p, &y)| (p.to_f64() > 0.5) == (y > 0.5))
+    /// How many rows are predicted correctly.
+    fn correct<T: Float>(&self, p: &[T], targets: TargetRows) -> usize {
+        let n = self.n_outputs;
+        let rows = p.chunks_exact(n);
+        match (self.output, targets) {
+            (Output::Identity, _) => 0,
+            (_, TargetRows::Classes(labels)) if n > 1 => kernels::count_first_largest(p, labels),
+            (_, TargetRows::Classes(labels)) => {
+                rows.zip(labels).filter(|(p, class)| self.class(p) == **class).count()
             }
-            (Output::Softmax, Target::Values(y)) => argmax(p) == argmax(y),
+            (Output::Sigmoid, TargetRows::Values(y)) => {
+                let is_right = |(p, y): (&T, &f64)| (p.to_f64() > 0.5) == (*y > 0.5);
+                rows.zip(y.chunks_exact(n)).filter(|(p, y)| p.iter().zip(*y).all(is_right)).count()
+            }
+            (Output::Softmax, TargetRows::Values(y)) => {
+                rows.zip(y.chunks_exact(n)).filter(|(p, y)| argmax(p) == argmax(y)).count()
+            }
         }
     }
 
@@ -313,26 +313,26 @@ impl Score {
     }
 }
 
-/// Sum over a row's outputs of `(p - y)^2`.
-fn squared_error<T: Float>(p: &[T], target: Target) -> f64 {
-    p.iter().enumerate().map(|(i, p_i)| (p_i.to_f64() - wanted(target, i, p.len())).powi(2)).sum()
-}
-
-/// The number that output `i` of `n` should have been.
-fn wanted(target: Target, i: usize, n: usize) -> f64 {
-    match target {
-        Target::Values(y) => y[i],
-        Target::Class(class) if n == 1 => f64::from(class),
-        Target::Class(class) => f64::from(u8::from(class as usize == i)),
+impl TargetRows<'_> {
+    /// What output `i` of `n` should have been in a row.
+    fn number(self, row: usize, i: usize, n: usize) -> f64 {
+        match self {
+            Self::Values(y) => y[row * n + i],
+            Self::Classes(labels) if n == 1 => f64::from(labels[row]),
+            Self::Classes(labels) => f64::from(u8::from(labels[row] as usize == i)),
+        }
     }
 }
 
-/// Whether [`argmax`] is this class; without a branch for each of the others.
-fn is_first_largest<T: PartialOrd + Copy>(p: &[T], class: usize) -> bool {
-    let (before, from_here) = p.split_at(class);
-    let mine = from_here[0];
-    before.iter().fold(true, |first, &p| first & (p < mine))
-        & from_here.iter().fold(true, |most, &p| most & (p <= mine))
+/// Sum over all outputs of `(p - y)^2`.
+fn squared_error<T: Float>(p: &[T], targets: TargetRows, n: usize) -> f64 {
+    sum_of(p, n, |row, i, p| (p.to_f64() - targets.number(row, i, n)).powi(2))
+}
+
+/// Sum of `f(row, column, x[row, column])` over all of `x (rows, n)`.
+fn sum_of<T: Float>(x: &[T], n: usize, f: impl Fn(usize, usize, T) -> f64) -> f64 {
+    let of_row = |(row, x): (usize, &[T])| -> f64 { x.iter().enumerate().map(|(i, &x)| f(row, i, x)).sum() };
+    x.chunks_exact(n).enumerate().map(of_row).sum()
 }
 
 /// The first of the largest, as NumPy's.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use steepest_kernels::{Float, Ink};
 
 use crate::batches::Rows;
-use crate::dataset::{Dataset, Inputs};
+use crate::dataset::Dataset;
 use crate::gather::{Block, Gather, Source};
 use crate::network::{Network, NetworkSpec};
 
@@ -21,19 +21,15 @@ const MOST_INK: f64 = 0.5;
 
 /// Whether the first layer's weights should lie transposed for many passes over `data`.
 pub(crate) fn wants_turning(spec: &NetworkSpec, data: &Dataset) -> bool {
-    is_bytes(data) && spec.sizes[1] >= WIDE && ink(data) <= MOST_INK
+    data.is_bytes() && spec.sizes[1] >= WIDE && ink(data) <= MOST_INK
 }
 
 /// The network, with its first layer laid out for a pass over `data`.
 pub(crate) fn suited<'a, T: Float>(network: &'a Network<T>, data: &Dataset) -> Cow<'a, Network<T>> {
     // Also for a few rows, where transposing costs more than it gains: a row's prediction should not depend on how many
     // others it comes with, not even in its last bit.
-    let turned = if network.is_turned() { is_bytes(data) } else { wants_turning(network.spec(), data) };
+    let turned = if network.is_turned() { data.is_bytes() } else { wants_turning(network.spec(), data) };
     if turned == network.is_turned() { Cow::Borrowed(network) } else { Cow::Owned(network.laid_out(turned)) }
-}
-
-fn is_bytes(data: &Dataset) -> bool {
-    matches!(data.inputs(), Inputs::Bytes(_) | Inputs::Drawn { .. })
 }
 
 /// The part of bytes that are not zero, in a sample of the rows.

@@ -34,7 +34,7 @@ pub use activation::Activation;
 pub use batches::{Batches, Rows, Sampling};
 pub use dataset::{Dataset, DatasetError, DrawRow, Inputs, Targets};
 pub use error::Error;
-pub use head::{Axis, Coupling, DeltaRule, Head, HeadQuirks, Output, Score, Shift, Target};
+pub use head::{Axis, Coupling, DeltaRule, Head, HeadQuirks, Output, Score, Shift, TargetRows};
 pub use init::Init;
 pub use leak::SeenRows;
 pub use metrics::{ClassScore, ConfusionMatrix, RegressionScore};

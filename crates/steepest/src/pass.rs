@@ -83,7 +83,7 @@ impl<T: Float> Activations<T> {
                 if !add {
                     d_bias.fill(T::ZERO);
                 }
-                kernels::column_sums(delta, d_bias);
+                kernels::add_column_sums(delta, d_bias);
             }
             if l > 0 {
                 let (z, a) = (&self.z[l - 1][..n * layer.n_in], &self.a[l - 1][..n * layer.n_in]);

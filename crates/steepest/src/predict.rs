@@ -7,7 +7,7 @@ use steepest_kernels::{Float, Pool};
 use crate::batches::Rows;
 use crate::dataset::{Dataset, Targets};
 use crate::gather::{Gather, Source};
-use crate::head::{Head, Score, Target};
+use crate::head::{Head, Score};
 use crate::layout;
 use crate::locks::{get, lock};
 use crate::network::Network;
@@ -23,16 +23,6 @@ pub struct Evaluation {
     pub loss: f64,
     /// Part of the rows predicted correctly; none for regression.
     pub accuracy: Option<f64>,
-}
-
-/// The target of one row.
-pub(crate) fn target(targets: &Targets, row: usize) -> Target<'_> {
-    match targets {
-        Targets::Classes { labels, .. } => Target::Class(labels[row]),
-        Targets::Values { values, n_outputs } => {
-            Target::Values(&values[row * n_outputs..(row + 1) * n_outputs])
-        }
-    }
 }
 
 /// Logits `(n_samples, n_outputs)` of all rows, inputs multiplied by `factor`.
@@ -75,7 +65,8 @@ pub fn evaluate<T: Float>(head: &Head, logits: &[T], targets: &Targets, pool: &m
     pool.run(parts.len(), &|task, _| {
         let (z, score) = &parts[task];
         let (p, log_sums) = head.predictions(z, coupling.as_ref());
-        let score_of = head.score(z, &p, &log_sums, |row| target(targets, task * rows + row));
+        let first = task * rows;
+        let score_of = head.score(z, &p, &log_sums, targets.rows(first..first + log_sums.len()));
         *lock(score) = score_of;
     });
     let mut total = Score::default();

@@ -2,11 +2,10 @@
 
 use steepest_kernels::{AlignedVec, Float};
 
-use crate::gather::{Gather, Source};
-use crate::head::{Coupling, Head, Score};
+use crate::gather::{Gather, GatherTargets, Source};
+use crate::head::{Coupling, Head, Score, TargetRows};
 use crate::network::Network;
 use crate::pass::{Activations, BLOCK, Deltas, deltas};
-use crate::predict;
 
 /// The part of a batch that one task works on.
 pub(crate) struct Shard<T> {
@@ -19,6 +18,7 @@ pub(crate) struct Shard<T> {
 /// What a thread works with, so that it stays in the cache from block to block.
 pub(crate) struct Scratch<T> {
     pub gather: Gather<T>,
+    targets: GatherTargets,
     activations: Activations<T>,
     deltas: Deltas<T>,
 }
@@ -61,7 +61,7 @@ impl<T: Float> Shard<T> {
     ) {
         self.score = Score::default();
         for (b, row, n) in blocks(first, end) {
-            let Scratch { gather, activations, deltas } = &mut *scratch;
+            let Scratch { gather, targets, activations, deltas } = &mut *scratch;
             let x = gather.rows(batch.source, row, n);
             let activations = match coupling {
                 Some(_) => &mut self.activations[b],
@@ -70,7 +70,8 @@ impl<T: Float> Shard<T> {
                     activations
                 }
             };
-            self.score.add(activations.head(batch, row, n, coupling, deltas));
+            let targets = targets.rows(batch.source, row, n);
+            self.score.add(activations.head(batch, targets, n, coupling, deltas));
             activations.backward(batch.network, x, n, deltas, b > 0, &mut self.gradient);
         }
     }
@@ -79,7 +80,7 @@ impl<T: Float> Shard<T> {
 impl<T: Float> Scratch<T> {
     pub fn new(network: &Network<T>) -> Self {
         let (activations, deltas) = (Activations::new(network, BLOCK), deltas(network, BLOCK));
-        Self { gather: Gather::new(), activations, deltas }
+        Self { gather: Gather::new(), targets: GatherTargets::default(), activations, deltas }
     }
 }
 
@@ -88,7 +89,7 @@ impl<T: Float> Activations<T> {
     pub fn head(
         &mut self,
         batch: &Batch<T>,
-        first: usize,
+        targets: Option<TargetRows>,
         n: usize,
         coupling: Option<&Coupling<T>>,
         deltas: &mut Deltas<T>,
@@ -97,16 +98,23 @@ impl<T: Float> Activations<T> {
         let (z, p) = (&self.z[last][..n * width], &mut self.a[last][..n * width]);
         let log_sums = &mut self.log_sums[..n];
         batch.head.forward(z, coupling, p, log_sums);
-        let Source { data, rows, .. } = batch.source;
-        let Some(targets) = data.targets() else { return Score::default() };
-        let target = |row: usize| predict::target(targets, rows.get(first + row) as usize);
-        batch.head.delta(p, target, rows.len(), &mut deltas[last][..n * width]);
-        batch.head.score(z, p, log_sums, target)
+        let Some(targets) = targets else { return Score::default() };
+        batch.head.delta(p, targets, batch.source.rows.len(), &mut deltas[last][..n * width]);
+        batch.head.score(z, p, log_sums, targets)
     }
 }
 
 /// Shards of a batch: enough to keep many cores busy, but no more than their gradients are worth in memory.
 pub(crate) fn shard_count(n_rows: usize, n_parameters: usize) -> usize {
+    let blocks = n_rows.div_ceil(BLOCK);
     let most = ((1 << 22) / n_parameters.max(1)).clamp(4, 64);
-    n_rows.div_ceil(BLOCK).clamp(1, most)
+    // Many blocks to a shard while there are shards to spare: each shard's gradient goes out to memory and comes back.
+    (blocks / 4).max(blocks.min(16)).clamp(1, most)
+}
+
+/// The rows of shard `s` of `n_shards`: whole blocks, as equal as can be.
+pub(crate) fn shard_rows(s: usize, n_shards: usize, n_rows: usize) -> (usize, usize) {
+    let blocks = n_rows.div_ceil(BLOCK);
+    let first_of = |s: usize| (blocks * s / n_shards * BLOCK).min(n_rows);
+    (first_of(s), first_of(s + 1))
 }

@@ -3,7 +3,7 @@
 use steepest_kernels::Float;
 
 use crate::error::Error;
-use crate::gather::{Gather, Source};
+use crate::gather::{Gather, GatherTargets, Source};
 use crate::pass::{Activations, deltas};
 use crate::shard::Batch;
 use crate::trainer::{Step, Trainer};
@@ -34,7 +34,8 @@ impl<T: Float> Trainer<T> {
         activations.forward(&before, x, n);
         let coupling = head.coupling(activations.logits(n));
         let mut delta = deltas(&before, n);
-        activations.head(&batch, 0, n, coupling.as_ref(), &mut delta);
+        let mut targets = GatherTargets::default();
+        activations.head(&batch, targets.rows(source, 0, n), n, coupling.as_ref(), &mut delta);
         // Only for the gradients at the hidden layers: that of the parameters is the trainer's own.
         activations.backward(&before, x, n, &mut delta, false, &mut vec![T::ZERO; gradient.len()]);
 

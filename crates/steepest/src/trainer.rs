@@ -20,7 +20,7 @@ use crate::network::{Layer, Network};
 use crate::optimizer::Optimizer;
 use crate::predict::{self, Evaluation, summarize};
 use crate::schedule::Schedule;
-use crate::shard::{Batch, Scratch, Shard, blocks, shard_count};
+use crate::shard::{Batch, Scratch, Shard, blocks, shard_count, shard_rows};
 
 /// What a [`Trainer`] does in each step.
 #[derive(Clone, Debug)]
@@ -198,7 +198,7 @@ impl<T: Float> Trainer<T> {
         let head = &training.head;
         let (factor, inked) = (1.0 / training.divide_by, network.is_turned());
         let batch = Batch { source: Source { data, rows, epoch, factor, inked }, network, head };
-        let part = |s: usize| (n * s / n_shards, n * (s + 1) / n_shards);
+        let part = |s: usize| shard_rows(s, n_shards, n);
 
         let mut score = Score::default();
         if !head.predicts_by_batch() {
