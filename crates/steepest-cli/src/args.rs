@@ -72,6 +72,8 @@ pub struct RecipeArgs {
     /// Rows to use, such as ..10000 or 1000..42000
     #[arg(long, value_name = "RANGE")]
     pub rows: Option<String>,
+    #[command(flatten)]
+    pub read: ReadArgs,
     /// Units of the hidden layers, such as 128,64 (none: no hidden layer)
     #[arg(long, value_name = "UNITS")]
     pub hidden: Option<String>,
@@ -114,6 +116,17 @@ pub struct RecipeArgs {
     /// Threads; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+}
+
+/// How to understand a data set that does not speak for itself.
+#[derive(Args, Clone, Default)]
+pub struct ReadArgs {
+    /// Column of a table with the labels or targets: its name, or where columns have none its number, from 1
+    #[arg(long, value_name = "COLUMN")]
+    pub target: Option<String>,
+    /// Which arrays of an NPZ file are what, such as X=images,y=labels
+    #[arg(long, value_name = "NAMES")]
+    pub arrays: Option<String>,
 }
 
 /// What a run may start from, besides its recipe.
@@ -176,6 +189,8 @@ pub struct RunArgs {
     /// Rows to use, such as ..10000 or 1000..42000
     #[arg(long, value_name = "RANGE")]
     pub rows: Option<String>,
+    #[command(flatten)]
+    pub read: ReadArgs,
     /// Threads; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -251,6 +266,8 @@ pub enum DataCommand {
         /// Rows to use, such as ..10000 or 1000..42000
         #[arg(long, value_name = "RANGE")]
         rows: Option<String>,
+        #[command(flatten)]
+        read: ReadArgs,
         /// Print one JSON object
         #[arg(long)]
         json: bool,

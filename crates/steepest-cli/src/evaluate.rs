@@ -13,8 +13,8 @@ use steepest::{
 use steepest_io::{CsvOptions, DataError, DataSpec, LoadOptions, Part, RowRange, load_part};
 
 use crate::UsageError;
-use crate::args::EvaluateArgs;
-use crate::experiment::threads;
+use crate::args::{EvaluateArgs, ReadArgs, RunArgs};
+use crate::experiment::{array_names, threads};
 use crate::inspect::load_model;
 use crate::pictures::{PER_LINE, Picture, side_by_side};
 use crate::report::{Outcome, thousands};
@@ -53,7 +53,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
 
 fn evaluate<T: Float>(args: &EvaluateArgs, model: &Model<T>) -> Result<()> {
     let mut pool = Pool::new(threads(args.run.threads)?);
-    let data = load_data(model, &args.data, args.run.rows.as_deref())?;
+    let data = load_data(model, &args.data, &args.run)?;
     check_features(model, &data, &args.data)?;
     let targets = targets::targets(model, &data, &args.data)?;
     let n_samples = data.n_samples();
@@ -96,29 +96,32 @@ fn evaluate<T: Float>(args: &EvaluateArgs, model: &Model<T>) -> Result<()> {
     Ok(())
 }
 
-/// Loads a data set as the model's own was loaded: of one with parts the test part.
-pub fn load_data<T: Float>(model: &Model<T>, spec: &str, rows: Option<&str>) -> Result<Dataset> {
+/// Loads a data set as the model's own was loaded, where the command line does not say otherwise: of one with parts the
+/// test part.
+pub fn load_data<T: Float>(model: &Model<T>, spec: &str, args: &RunArgs) -> Result<Dataset> {
     let usage = |e: DataError| UsageError(e.to_string());
     let spec = DataSpec::parse(spec).map_err(usage)?;
-    let rows = rows.map(RowRange::parse).transpose().map_err(usage)?;
+    let rows = args.rows.as_deref().map(RowRange::parse).transpose().map_err(usage)?;
     let double = model.recipe.precision == Precision::F64;
-    let csv = CsvOptions { target: model.recipe.data.target.clone(), double };
-    let options = LoadOptions { csv, rows, ..LoadOptions::default() };
-    let without_target = || {
-        load_part(
-            &spec,
-            Part::Test,
-            &LoadOptions { csv: CsvOptions { target: None, double }, ..options.clone() },
-        )
+    let own = &model.recipe.data;
+    let options = |target: Option<&String>, arrays: Option<&String>| {
+        let csv = CsvOptions { target: target.cloned(), double };
+        let arrays = array_names(arrays.map(String::as_str))?;
+        anyhow::Ok(LoadOptions { csv, arrays, rows, ..LoadOptions::default() })
     };
-    let loaded = match load_part(&spec, Part::Test, &options) {
-        // The model may have learnt from a table whose target column this data set does not have or need.
-        Err(DataError::TargetOutsideCsv { .. } | DataError::CsvTarget { .. }) => without_target()?,
+    let ReadArgs { target, arrays } = &args.read;
+    let as_own = options(target.as_ref().or(own.target.as_ref()), arrays.as_ref().or(own.arrays.as_ref()))?;
+    let as_given = options(target.as_ref(), arrays.as_ref())?;
+    let loaded = match load_part(&spec, Part::Test, &as_own) {
+        // The model may have learnt from a table or arrays whose names this data set does not have or need.
+        Err(
+            DataError::TargetOutsideCsv { .. } | DataError::CsvTarget { .. } | DataError::NpzArray { .. },
+        ) => load_part(&spec, Part::Test, &as_given)?,
         loaded => loaded?,
     };
     // In a table without names, what was taken for the target may be an input.
-    if options.csv.target.is_some() && loaded.n_features() + 1 == model.n_features() {
-        return Ok(without_target()
+    if as_own.csv.target.is_some() && loaded.n_features() + 1 == model.n_features() {
+        return Ok(load_part(&spec, Part::Test, &as_given)
             .ok()
             .filter(|data| data.n_features() == model.n_features())
             .unwrap_or(loaded));

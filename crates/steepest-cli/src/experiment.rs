@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use steepest::{Dataset, Override, Plan, Precision, Recipe, SeenRows, ValSplit, parse_value};
 use steepest_io::builtin::recipe as builtin;
-use steepest_io::{CsvOptions, DataSpec, LoadOptions, Loaded, Part, RowRange, load, load_part};
+use steepest_io::{ArrayNames, CsvOptions, DataSpec, LoadOptions, Loaded, Part, RowRange, load, load_part};
 use toml::Value;
 
 use crate::UsageError;
@@ -41,6 +41,12 @@ pub fn threads(wanted: Option<usize>) -> Result<usize> {
     }
 }
 
+/// What `--arrays` says, or the usual names.
+pub fn array_names(text: Option<&str>) -> Result<ArrayNames> {
+    let names = text.map(ArrayNames::parse).transpose().map_err(|e| UsageError(e.to_string()))?;
+    Ok(names.unwrap_or_default())
+}
+
 impl Experiment {
     /// Reads the recipe, applies the command line to it, and loads the data.
     pub fn new(args: &RecipeArgs) -> Result<Self> {
@@ -49,10 +55,11 @@ impl Experiment {
         let mut recipe = Recipe::parse(&text, &changes).with_context(|| format!("recipe {}", args.recipe))?;
         let double = recipe.precision == Precision::F64;
         let csv = CsvOptions { target: recipe.data.target.clone(), double };
+        let arrays = array_names(recipe.data.arrays.as_deref())?;
         let rows = recipe.data.rows.as_deref().map(RowRange::parse).transpose()?;
         // The recipe's own range says how much of its own data to use; of other data it takes what there is.
         let is_limit = args.data.is_some() && args.rows.is_none();
-        let options = LoadOptions { rows: rows.filter(|_| !is_limit), csv, ..LoadOptions::default() };
+        let options = LoadOptions { rows: rows.filter(|_| !is_limit), csv, arrays, ..LoadOptions::default() };
         let others = LoadOptions { rows: None, ..options.clone() };
 
         let loaded = match &args.data {
@@ -136,12 +143,15 @@ fn overrides(args: &RecipeArgs) -> Result<Vec<Override>> {
         // What belongs to the recipe's own data.
         changes.push(("data.test".into(), None));
         changes.push(("data.validation".into(), None));
+        changes.push(("data.arrays".into(), None));
     }
     let flags = [
         ("data.train", args.data.as_ref().map(text)),
         ("data.test", args.test_data.as_ref().map(text)),
         ("data.validation", args.val_data.as_ref().map(text)),
         ("data.rows", args.rows.as_ref().map(text)),
+        ("data.target", args.read.target.as_ref().map(text)),
+        ("data.arrays", args.read.arrays.as_ref().map(text)),
         ("network.hidden", hidden),
         ("network.activation", args.activation.as_ref().map(text)),
         ("training.optimizer", args.optimizer.as_ref().map(text)),

@@ -44,3 +44,12 @@ impl Classes {
         }
     }
 }
+
+/// Labels that are text, as targets: the classes are the distinct texts of these and of `others`, sorted.
+pub(crate) fn text_classes(labels: &[String], others: &[String]) -> Targets {
+    let mut names: Vec<String> = labels.iter().chain(others).cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    let labels = labels.iter().map(|label| names.partition_point(|name| name < label) as u32).collect();
+    Targets::Classes { labels, names }
+}

@@ -1,10 +1,13 @@
 //! CSV tables: Kaggle's and other MNIST tables, with or without a header, and tables of numbers with a label column.
 
+use std::fs::File;
+use std::io::{BufReader, Seek, SeekFrom};
 use std::path::Path;
 
 use csv::ByteRecord;
 use steepest::Dataset;
 
+use crate::csv_bytes::{Lines, read_lines};
 use crate::csv_cells::{Cells, Labels};
 use crate::csv_header::Columns;
 use crate::error::{CellProblem, DataError};
@@ -39,54 +42,97 @@ pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset, DataError>
     let failed = |source| DataError::Csv { path: path.into(), source };
 
     let mut record = ByteRecord::new();
-    let mut more = reader.read_byte_record(&mut record).map_err(failed)?;
     let no_rows = |shape: &str| DataError::NoData { place: path.display().to_string(), shape: shape.into() };
-    if !more {
+    if !reader.read_byte_record(&mut record).map_err(failed)? {
         return Err(no_rows("only empty lines"));
     }
     let columns = Columns::of(&record, path, options.target.as_deref())?;
-    if columns.has_header {
-        more = reader.read_byte_record(&mut record).map_err(failed)?;
-    }
-    let mut cells = Cells::new(options.double);
-    let mut labels = columns.target.map(|_| Labels::default());
+    let mut table = Table { path, cells: Cells::new(options.double), labels: Labels::default(), columns };
     let mut n_rows = 0;
-    while more {
-        let line = record.position().map_or(0, csv::Position::line);
-        if record.len() != columns.len {
-            return Err(DataError::CsvColumns {
-                path: path.into(),
-                line,
-                found: record.len(),
-                expected: columns.len,
-            });
-        }
-        let problem = |(column, problem): (usize, CellProblem)| DataError::CsvCell {
-            path: path.into(),
-            line,
-            column: columns.name(column),
-            problem,
-        };
-        if let (Some(labels), Some(target)) = (&mut labels, columns.target) {
-            labels.push(&record[target], line).map_err(|p| problem((target, p)))?;
-        }
-        cells.push_row(&record, columns.target).map_err(problem)?;
+    if !table.columns.has_header {
+        table.push(&record)?;
         n_rows += 1;
-        more = reader.read_byte_record(&mut record).map_err(failed)?;
+    }
+    n_rows += table.read_bytes(&mut reader).map_err(|source| DataError::io(path, source))?;
+    while reader.read_byte_record(&mut record).map_err(failed)? {
+        table.push(&record)?;
+        n_rows += 1;
     }
     if n_rows == 0 {
         return Err(no_rows("a header without rows"));
     }
 
-    let targets = match (labels, columns.target) {
-        (Some(labels), Some(target)) => Some(labels.into_targets().map_err(|(line, problem)| {
-            DataError::CsvCell { path: path.into(), line, column: columns.name(target), problem }
-        })?),
-        _ => None,
-    };
-    let dataset = Dataset::new(cells.into_inputs(), columns.n_features(), targets)?;
-    Ok(match columns.side {
-        Some(side) => dataset.with_image(side, side),
-        None => dataset,
-    })
+    table.into_dataset()
+}
+
+/// A table as far as it is read.
+struct Table<'a> {
+    path: &'a Path,
+    columns: Columns,
+    cells: Cells,
+    labels: Labels,
+}
+
+impl Table<'_> {
+    /// Reads a line.
+    fn push(&mut self, record: &ByteRecord) -> Result<(), DataError> {
+        let line = record.position().map_or(0, csv::Position::line);
+        let Self { path, columns, cells, labels } = self;
+        let path: &Path = path;
+        if record.len() != columns.len {
+            let (found, expected) = (record.len(), columns.len);
+            return Err(DataError::CsvColumns { path: path.into(), line, found, expected });
+        }
+        let problem = |(column, problem): (usize, CellProblem)| {
+            let column = columns.name(column);
+            DataError::CsvCell { path: path.into(), line, column, problem }
+        };
+        if let Some(target) = columns.target {
+            let cell = record.get(target).unwrap_or_default();
+            labels.push(cell, line).map_err(|p| problem((target, p)))?;
+        }
+        cells.push_row(record, columns.target).map_err(problem)
+    }
+
+    /// Reads lines of bytes where the reader stands, as long as there are any, and says how many.
+    fn read_bytes(&mut self, reader: &mut csv::Reader<BufReader<File>>) -> std::io::Result<u64> {
+        let mut position = reader.position().clone();
+        let Self { columns, cells, labels, .. } = self;
+        let Some(pixels) = cells.bytes() else { return Ok(0) };
+        let start = position.byte();
+        // A pipe can only be read once.
+        if reader.get_mut().seek(SeekFrom::Start(start)).is_err() {
+            return Ok(0);
+        }
+        let lines = Lines { n_columns: columns.len, target: columns.target };
+        let (mut n_rows, mut n_bytes) = (0, 0);
+        read_lines(reader.get_mut(), lines, |rows| {
+            pixels.extend_from_slice(&rows.pixels);
+            for (line, label) in (position.line() + n_rows..).zip(&rows.labels) {
+                labels.push_number(*label, line);
+            }
+            n_rows += rows.n_rows;
+            n_bytes += rows.bytes as u64;
+        })?;
+        let (line, record) = (position.line() + n_rows, position.record() + n_rows);
+        position.set_byte(start + n_bytes).set_line(line).set_record(record);
+        reader.seek_raw(SeekFrom::Start(position.byte()), position).map_err(std::io::Error::other)?;
+        Ok(n_rows)
+    }
+
+    fn into_dataset(self) -> Result<Dataset, DataError> {
+        let Self { path, columns, cells, labels } = self;
+        let targets = |target| {
+            labels.into_targets().map_err(|(line, problem)| {
+                let column = columns.name(target);
+                DataError::CsvCell { path: path.into(), line, column, problem }
+            })
+        };
+        let targets = columns.target.map(targets).transpose()?;
+        let dataset = Dataset::new(cells.into_inputs(), columns.n_features(), targets)?;
+        Ok(match columns.side {
+            Some(side) => dataset.with_image(side, side),
+            None => dataset,
+        })
+    }
 }

@@ -54,6 +54,11 @@ impl Cells {
         Ok(())
     }
 
+    /// The bytes so far, if all cells fitted one.
+    pub(crate) fn bytes(&mut self) -> Option<&mut Vec<u8>> {
+        if let Inputs::Bytes(bytes) = &mut self.inputs { Some(bytes) } else { None }
+    }
+
     pub(crate) fn into_inputs(self) -> Inputs {
         self.inputs
     }
@@ -124,14 +129,25 @@ impl Labels {
             Some(&id) => id,
             None => {
                 let text = std::str::from_utf8(cell).map_err(|_| CellProblem::NotUtf8(shown(cell)))?;
-                let id = self.texts.len() as u32;
-                self.ids.insert(cell.into(), id);
-                self.texts.push((text.into(), line));
-                id
+                self.add(text, line)
             }
         };
         self.rows.push(id);
         Ok(())
+    }
+
+    /// A label that is a whole number, written as usual.
+    pub(crate) fn push_number(&mut self, number: u8, line: u64) {
+        let text = number.to_string();
+        let id = self.ids.get(text.as_bytes()).copied().unwrap_or_else(|| self.add(&text, line));
+        self.rows.push(id);
+    }
+
+    fn add(&mut self, text: &str, line: u64) -> u32 {
+        let id = self.texts.len() as u32;
+        self.ids.insert(text.as_bytes().into(), id);
+        self.texts.push((text.into(), line));
+        id
     }
 
     /// Classes when all labels are whole numbers or some are text, values when all are numbers.

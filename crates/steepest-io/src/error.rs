@@ -102,18 +102,15 @@ pub enum DataError {
         shape: String,
     },
 
-    /// Not an IDX file of the expected sort.
+    /// Not an IDX file.
     #[error(
-        "{path}: expected an IDX file of {what}, which begins with {expected:02x?}, but it begins with {found:02x?}"
+        "{path}: expected an IDX file, which begins with two zeros, a type (08, 09 or 0b to 0e) and the number of \
+         dimensions, but it begins with {found:02x?}"
     )]
     IdxMagic {
         /// The file.
         path: PathBuf,
-        /// Images or labels.
-        what: &'static str,
-        /// The first four bytes expected.
-        expected: [u8; 4],
-        /// The first four bytes found.
+        /// Its first four bytes.
         found: [u8; 4],
     },
     /// One of the four IDX files is not there.
@@ -158,7 +155,8 @@ pub enum DataError {
     },
     /// An NPZ file lacks an array.
     #[error(
-        "{path} holds the arrays {found}, not `{missing}`: expected x_train, y_train, x_test, y_test or X, y"
+        "{path} holds the arrays {found}, not `{missing}`: expected x_train, y_train, x_test, y_test or X, y; say which is \
+         which with --arrays X=name,y=name"
     )]
     NpzArray {
         /// The file.
@@ -182,6 +180,34 @@ pub enum DataError {
         /// Rows of targets.
         n_y: usize,
     },
+    /// Not names of arrays.
+    #[error(
+        "`{text}` does not name arrays: write X=images,y=labels, or x_train=..., y_train=..., x_test=..., y_test=..."
+    )]
+    ArraysSyntax {
+        /// What was given.
+        text: String,
+    },
+    /// A whole number too large to be told apart.
+    #[error("{place}: {value} is not below 2^63: convert it with .astype('int64') or .astype('float64')")]
+    TooWide {
+        /// The file, or the array in it.
+        place: String,
+        /// The number.
+        value: u64,
+    },
+    /// Text in an array that is no text.
+    #[error("{place} holds text that is not Unicode: write the array again")]
+    NpyText {
+        /// The file, or the array in it.
+        place: String,
+    },
+    /// Text where inputs were expected.
+    #[error("{place} holds text, and inputs are numbers: encode it as numbers before saving")]
+    NpyTextInputs {
+        /// The file, or the array in it.
+        place: String,
+    },
     /// The header of an NPY array cannot be understood.
     #[error("{place} has no valid NPY header ({problem}): write it with numpy.save or numpy.savez")]
     NpyHeader {
@@ -192,8 +218,8 @@ pub enum DataError {
     },
     /// An array of a type that is not read.
     #[error(
-        "{place} has dtype {dtype}; read are bool, int8 to int64, uint8 to uint64, float32 and float64: convert it \
-         with .astype(...) before saving"
+        "{place} has dtype {dtype}; read are bool, int8 to int64, uint8 to uint64, float16 to float64, and text for \
+         labels: convert it with .astype(...) before saving"
     )]
     NpyDtype {
         /// The file, or the array in it.

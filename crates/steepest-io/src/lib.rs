@@ -1,8 +1,10 @@
 //! What touches files: data sets in, run folders and models out.
 
+mod array;
 pub mod builtin;
 mod classes;
 mod csv;
+mod csv_bytes;
 mod csv_cells;
 mod csv_header;
 mod digits;
@@ -16,6 +18,7 @@ mod npy;
 mod npy_header;
 mod npz;
 mod npz_write;
+mod numbers;
 mod rows;
 mod run_folder;
 mod spec;
@@ -24,13 +27,13 @@ pub use csv::{CsvOptions, read_csv};
 pub use digits::digits;
 pub use error::{CellProblem, DataError};
 pub use fingerprint::fingerprint;
-pub use idx::{read_idx_images, read_idx_part};
+pub use idx::{read_idx, read_idx_part};
 pub use load::{LoadOptions, Loaded, load, load_part};
 pub use model_file::{
     ModelError, Stored, load_model, load_weights, model_bytes, save_model, write_atomically,
 };
 pub use npy::{read_npy, read_npy_rows};
-pub use npz::Npz;
+pub use npz::{ArrayNames, Npz};
 pub use npz_write::write_npz;
 pub use rows::RowRange;
 pub use run_folder::{Metrics, RunFolder};

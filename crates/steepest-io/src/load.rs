@@ -8,9 +8,9 @@ use crate::csv::{CsvOptions, read_csv};
 use crate::digits::digits;
 use crate::error::DataError;
 use crate::file::{Format, open};
-use crate::idx::{read_idx_images, read_idx_part};
+use crate::idx::{read_idx, read_idx_part};
 use crate::npy::read_npy;
-use crate::npz::Npz;
+use crate::npz::{ArrayNames, Npz};
 use crate::rows::RowRange;
 use crate::spec::{DataSpec, Part, Source};
 
@@ -19,6 +19,8 @@ use crate::spec::{DataSpec, Part, Source};
 pub struct LoadOptions {
     /// How to read it if it is a CSV file.
     pub csv: CsvOptions,
+    /// What the arrays of an NPZ file are.
+    pub arrays: ArrayNames,
     /// Which rows to take; from the `train` part where both parts are loaded.
     pub rows: Option<RowRange>,
     /// Folders in which names are looked for after the working directory.
@@ -30,7 +32,7 @@ impl Default for LoadOptions {
     fn default() -> Self {
         let given = std::env::var_os("STEEPEST_DATA").filter(|folder| !folder.is_empty());
         let folders = given.into_iter().map(PathBuf::from).chain(["data".into()]).collect();
-        Self { csv: CsvOptions::default(), rows: None, folders }
+        Self { csv: CsvOptions::default(), arrays: ArrayNames::default(), rows: None, folders }
     }
 }
 
@@ -101,7 +103,7 @@ fn load_source(
             parts(wanted, options.rows, |part, rows| cut(read_idx_part(folder, part)?, rows))
         }
         (Source::File(path), Some(Format::Zip)) => {
-            let mut npz = Npz::open(path)?;
+            let mut npz = Npz::open(path, &options.arrays)?;
             match npz.parts()[..] {
                 [] => whole(path, npz.read_whole()?),
                 // One part alone is the whole, by its own name or none.
@@ -109,7 +111,7 @@ fn load_source(
                 _ => parts(wanted, options.rows, |part, rows| cut(npz.read_part(part)?, rows)),
             }
         }
-        (Source::File(path), Some(Format::Idx | Format::Gzip)) => whole(path, read_idx_images(path)?),
+        (Source::File(path), Some(Format::Idx | Format::Gzip)) => whole(path, read_idx(path)?),
         (Source::File(path), Some(Format::Npy)) => whole(path, read_npy(path)?),
         (Source::File(path), _) => whole(path, read_csv(path, &options.csv)?),
     }

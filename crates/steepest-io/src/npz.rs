@@ -4,33 +4,96 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use steepest::{Dataset, Targets};
+use steepest::Dataset;
 use zip::ZipArchive;
 
-use crate::classes::Classes;
+use crate::array::Array;
 use crate::error::DataError;
 use crate::file::{Format, open};
-use crate::npy::{Array, bad_shape, check_finite, into_inputs, read_npy_array};
+use crate::npy::read_npy_array;
 use crate::spec::Part;
+
+/// Which array plays which part in an NPZ file, where it has another name than the usual ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ArrayNames {
+    named: Vec<(Role, String)>,
+}
+
+/// The parts that arrays play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Inputs(Option<Part>),
+    Targets(Option<Part>),
+}
+
+impl Role {
+    const ALL: [Self; 6] = [
+        Self::Inputs(None),
+        Self::Targets(None),
+        Self::Inputs(Some(Part::Train)),
+        Self::Targets(Some(Part::Train)),
+        Self::Inputs(Some(Part::Test)),
+        Self::Targets(Some(Part::Test)),
+    ];
+
+    /// The names that people give it, the most usual first; small or capital letters.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Inputs(None) => &["X", "data", "images"],
+            Self::Targets(None) => &["y", "target", "targets", "label", "labels"],
+            Self::Inputs(Some(Part::Train)) => &["x_train", "train_images"],
+            Self::Targets(Some(Part::Train)) => &["y_train", "train_labels"],
+            Self::Inputs(Some(Part::Test)) => &["x_test", "test_images"],
+            Self::Targets(Some(Part::Test)) => &["y_test", "test_labels"],
+        }
+    }
+
+    /// The first of its names.
+    fn name(self) -> &'static str {
+        self.names().first().copied().unwrap_or_default()
+    }
+}
+
+impl ArrayNames {
+    /// Reads `X=images,y=labels`; the parts are `X`, `y`, `x_train`, `y_train`, `x_test` and `y_test`.
+    ///
+    /// # Errors
+    /// When it is not of this form, or a part is not one of these.
+    pub fn parse(text: &str) -> Result<Self, DataError> {
+        let fail = || DataError::ArraysSyntax { text: text.into() };
+        let named = |pair: &str| {
+            let (role, name) = pair.split_once('=').ok_or_else(fail)?;
+            let is_meant = |known: &Role| known.name().eq_ignore_ascii_case(role.trim());
+            let role = Role::ALL.into_iter().find(is_meant).ok_or_else(fail)?;
+            if name.trim().is_empty() { Err(fail()) } else { Ok((role, name.trim().to_string())) }
+        };
+        Ok(Self { named: text.split(',').map(named).collect::<Result<_, _>>()? })
+    }
+
+    fn of(&self, role: Role) -> Option<&str> {
+        self.named.iter().find(|(named, _)| *named == role).map(|(_, name)| name.as_str())
+    }
+}
 
 /// An open NPZ file.
 ///
-/// Either `x_train`, `y_train`, `x_test`, `y_test`, or `X` and `y`; small or capital letters, stored or compressed.
-/// `x` is `(n, n_features)` or `(n, height, width)`; `y` is `(n,)` whole numbers, which are classes, or numbers
-/// `(n,)` or `(n, n_outputs)`. A part or `X` without its `y` is read as
-/// inputs without targets.
+/// Either `x_train`, `y_train`, `x_test`, `y_test` (or `train_images`, `train_labels`, ...), or `X` and `y` (or `data`,
+/// `target`, `images`, `labels`); small or capital letters, stored or compressed. `x` has rows along its first dimension;
+/// `y` is `(n,)` whole numbers or text, which are classes, or numbers `(n,)` or `(n, n_outputs)`. A part or `X` without its
+/// `y` is read as inputs without targets.
 pub struct Npz<'a> {
     path: &'a Path,
     archive: ZipArchive<BufReader<File>>,
     names: Vec<String>,
+    roles: ArrayNames,
 }
 
 impl<'a> Npz<'a> {
-    /// Opens the file and reads which arrays it holds.
+    /// Opens the file and reads which arrays it holds; `roles` says what they are where their names do not.
     ///
     /// # Errors
     /// When it is not a whole zip file.
-    pub fn open(path: &'a Path) -> Result<Self, DataError> {
+    pub fn open(path: &'a Path, roles: &ArrayNames) -> Result<Self, DataError> {
         let (format, file) = open(path)?;
         let fail = |reason: String| DataError::Zip { path: path.into(), reason };
         if format != Format::Zip {
@@ -40,12 +103,16 @@ impl<'a> Npz<'a> {
         let name =
             |raw: &[u8]| String::from_utf8_lossy(raw.strip_suffix(b".npy").unwrap_or(raw)).into_owned();
         let names = archive.file_names_raw().map(name).collect();
-        Ok(Self { path, archive, names })
+        Ok(Self { path, archive, names, roles: roles.clone() })
     }
 
     /// The parts that are there: none in a file of `X` and `y`.
     pub fn parts(&self) -> Vec<Part> {
-        [Part::Train, Part::Test].into_iter().filter(|part| self.find(&x_of(*part)).is_some()).collect()
+        if self.roles.of(Role::Inputs(None)).is_some() {
+            return Vec::new();
+        }
+        let is_there = |part: &Part| self.find(Role::Inputs(Some(*part))).is_some();
+        [Part::Train, Part::Test].into_iter().filter(is_there).collect()
     }
 
     /// Reads a part. Its classes are those of both parts, so that the parts agree.
@@ -53,8 +120,9 @@ impl<'a> Npz<'a> {
     /// # Errors
     /// When an array is missing, damaged, of a wrong shape or type, or has another number of rows than its partner.
     pub fn read_part(&mut self, part: Part) -> Result<Dataset, DataError> {
-        let others = self.find(&y_of(part.other())).map(|index| self.read_array(index)).transpose()?;
-        self.read_pair(&x_of(part), &y_of(part), others)
+        let others = self.find(Role::Targets(Some(part.other())));
+        let others = others.map(|index| self.read_array(index)).transpose()?;
+        self.read_pair(Some(part), others)
     }
 
     /// Reads the arrays `X` and `y` of a file without parts.
@@ -62,44 +130,59 @@ impl<'a> Npz<'a> {
     /// # Errors
     /// As [`read_part`](Self::read_part).
     pub fn read_whole(&mut self) -> Result<Dataset, DataError> {
-        self.read_pair("X", "y", None)
+        self.read_pair(None, None)
     }
 
-    fn read_pair(&mut self, x: &str, y: &str, others: Option<Array>) -> Result<Dataset, DataError> {
+    fn read_pair(&mut self, part: Option<Part>, others: Option<Array>) -> Result<Dataset, DataError> {
+        let (x, y) = (Role::Inputs(part), Role::Targets(part));
         let x_index = self.find(x).ok_or_else(|| self.missing(x))?;
         let y_index = self.find(y);
+        if y_index.is_none() && self.roles.of(y).is_some() {
+            return Err(self.missing(y));
+        }
         let targets = match y_index {
-            Some(index) => Some((self.read_array(index)?, self.place(index))),
+            Some(index) => Some((self.read_array(index)?, self.place(index), index)),
             None => None,
         };
-        let (inputs, layout) = into_inputs(self.read_array(x_index)?, &self.place(x_index))?;
-        if let Some((array, _)) = &targets
-            && array.shape[0] != layout.n_rows
+        let array = self.read_array(x_index)?;
+        let n_x = array.n_rows();
+        if let Some((targets, _, y_index)) = &targets
+            && targets.n_rows() != n_x
         {
             return Err(DataError::NpzCounts {
                 path: self.path.into(),
-                x: x.into(),
-                n_x: layout.n_rows,
-                y: y.into(),
-                n_y: array.shape[0],
+                x: self.name(x_index).into(),
+                n_x,
+                y: self.name(*y_index).into(),
+                n_y: targets.n_rows(),
             });
         }
-        let targets = targets.map(|(array, place)| into_targets(array, others, &place)).transpose()?;
+        let (inputs, layout) = array.into_inputs(&self.place(x_index))?;
+        let targets = targets.map(|(array, place, _)| array.into_targets(others, &place)).transpose()?;
         layout.dataset(inputs, targets)
     }
 
-    fn find(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|other| other.eq_ignore_ascii_case(name))
+    fn find(&self, role: Role) -> Option<usize> {
+        if let Some(name) = self.roles.of(role) {
+            return self.names.iter().position(|other| other == name);
+        }
+        let position = |name: &&str| self.names.iter().position(|other| other.eq_ignore_ascii_case(name));
+        role.names().iter().find_map(position)
     }
 
-    fn missing(&self, name: &str) -> DataError {
+    fn missing(&self, role: Role) -> DataError {
+        let missing = self.roles.of(role).unwrap_or(role.name()).into();
         let shown: Vec<String> = self.names.iter().take(10).map(|name| format!("`{name}`")).collect();
         let found = if shown.is_empty() { "(none)".into() } else { shown.join(", ") };
-        DataError::NpzArray { path: self.path.into(), missing: name.into(), found }
+        DataError::NpzArray { path: self.path.into(), missing, found }
+    }
+
+    fn name(&self, index: usize) -> &str {
+        self.names.get(index).map_or("", String::as_str)
     }
 
     fn place(&self, index: usize) -> String {
-        format!("{} (array `{}`)", self.path.display(), self.names[index])
+        format!("{} (array `{}`)", self.path.display(), self.name(index))
     }
 
     fn read_array(&mut self, index: usize) -> Result<Array, DataError> {
@@ -110,32 +193,4 @@ impl<'a> Npz<'a> {
             .map_err(|error| DataError::Zip { path: self.path.into(), reason: error.to_string() })?;
         read_npy_array(&mut member, &place)
     }
-}
-
-fn x_of(part: Part) -> String {
-    format!("x_{}", part.name())
-}
-
-fn y_of(part: Part) -> String {
-    format!("y_{}", part.name())
-}
-
-/// Whole numbers `(n,)` are classes, shared with `others`; all else is values.
-fn into_targets(array: Array, others: Option<Array>, place: &str) -> Result<Targets, DataError> {
-    let n_outputs = match array.shape[..] {
-        [_] => 1,
-        [_, n_outputs] => n_outputs,
-        _ => return Err(bad_shape(place, &array.shape, "(rows,) or (rows, outputs)")),
-    };
-    let is_vector = array.shape.len() == 1;
-    let values = match array.values.into_integers() {
-        Ok(labels) if is_vector => {
-            let others = others.and_then(|array| array.values.into_integers().ok()).unwrap_or_default();
-            return Ok(Classes::of(&[&labels, &others]).targets(&labels));
-        }
-        Ok(integers) => integers.into_iter().map(|value| value as f64).collect(),
-        Err(values) => values,
-    };
-    check_finite(&values, |v| v.is_finite(), place, n_outputs)?;
-    Ok(Targets::Values { values, n_outputs })
 }

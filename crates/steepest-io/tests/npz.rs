@@ -5,7 +5,7 @@ mod common;
 use std::io::Write;
 
 use common::*;
-use steepest_io::{DataError, Npz, fingerprint, read_npy, read_npy_rows};
+use steepest_io::{ArrayNames, DataError, LoadOptions, Npz, fingerprint, read_npy, read_npy_rows};
 use tempfile::TempDir;
 
 /// An NPY file of format version 1.
@@ -109,14 +109,18 @@ fn wrong_arrays_have_their_own_messages() {
         "never unpickled"
     );
     let read = |contents: &[u8]| read_npy(&write(&folder, "x.npy", contents));
-    assert_error!(read(&npy("<f2", "False", "(1, 1)", &[0; 2])), DataError::NpyDtype { .. }, "<f2", "astype");
-    assert_error!(read(&npy("<c8", "False", "(1, 1)", &[0; 8])), DataError::NpyDtype { .. });
     assert_error!(
-        read(&npy("|u1", "False", "(4,)", &[0; 4])),
-        DataError::NpyShape { .. },
-        "(rows, features)"
+        read(&npy("<f16", "False", "(1, 1)", &[0; 16])),
+        DataError::NpyDtype { .. },
+        "<f16",
+        "astype"
     );
-    assert_error!(read(&npy("|u1", "False", "()", &[0])), DataError::NpyShape { .. });
+    assert_error!(read(&npy("<c8", "False", "(1, 1)", &[0; 8])), DataError::NpyDtype { .. });
+    assert_error!(read(&npy("|u1", "False", "()", &[0])), DataError::NpyShape { .. }, "(rows, features)");
+    assert_error!(read(&npy("<U1", "False", "(1,)", &[97, 0, 0, 0])), DataError::NpyTextInputs { .. });
+    assert_error!(read(&npy("<U1", "False", "(1,)", &[0, 0, 0xff, 0])), DataError::NpyText { .. });
+    let wide = u64::MAX.to_le_bytes();
+    assert_error!(read(&npy("<u8", "False", "(1,)", &wide)), DataError::TooWide { value: u64::MAX, .. });
     assert_error!(read(&npy("|u1", "False", "(0, 4)", &[])), DataError::NoData { .. });
     assert_error!(read(&npy("|u1", "False", "(4, 0)", &[])), DataError::NoData { .. });
     let nan = [1f32, 2.0, 3.0, f32::NAN].map(f32::to_le_bytes).concat();
@@ -148,14 +152,70 @@ fn arrays_must_be_there_and_agree() {
     let y = || npy("|u1", "False", "(2,)", &[0, 1]);
     let read = |members: &[(&str, Vec<u8>)]| load_path(&write(&folder, "a.npz", &npz(members)));
     assert_eq!(one(read(&[("X", x())])).targets(), None);
-    assert_error!(read(&[("data", x())]), DataError::NpzArray { .. }, "`data`", "x_train");
+    assert_error!(read(&[("faces", x())]), DataError::NpzArray { .. }, "`faces`", "x_train", "--arrays");
     assert_error!(read(&[]), DataError::NpzArray { .. }, "(none)");
     assert_eq!(one(read(&[("x_train", x()), ("y_train", y())])).n_samples(), 2);
     assert_eq!(one(read(&[("x_test", x())])).targets(), None);
     let short = npy("|u1", "False", "(1,)", &[0]);
     assert_error!(read(&[("x", x()), ("y", short)]), DataError::NpzCounts { n_x: 2, n_y: 1, .. }, "2 rows");
     let text = write(&folder, "text.npz", b"hello");
-    assert_error!(Npz::open(&text).map(|_| ()), DataError::Zip { .. }, "numpy.savez");
+    assert_error!(Npz::open(&text, &ArrayNames::default()).map(|_| ()), DataError::Zip { .. }, "numpy.savez");
+}
+
+#[test]
+fn arrays_may_have_other_names() {
+    let folder = TempDir::new().unwrap();
+    let x = || npy("|u1", "False", "(2, 1)", &[1, 2]);
+    let y = || npy("|u1", "False", "(2, 1)", &[0, 1]);
+    let path = write(
+        &folder,
+        "a.npz",
+        &npz(&[("faces", x()), ("who", y()), ("X", npy("|u1", "False", "()", &[0]))]),
+    );
+    let load = |arrays: &str| {
+        let arrays = ArrayNames::parse(arrays)?;
+        load_with(&path, &LoadOptions { arrays, ..LoadOptions::default() })
+    };
+    let named = one(load("X=faces, y=who"));
+    assert_eq!((bytes(&named), classes(&named).0), (&[1, 2][..], &[0, 1][..]));
+    assert_eq!(one(load("x=faces")).targets(), None);
+    let (train, test) = both(load("x_train=faces,y_train=who,x_test=faces"));
+    assert_eq!((train.n_samples(), test.targets()), (2, None));
+    assert_error!(load("X=nobody"), DataError::NpzArray { .. }, "`nobody`", "`faces`, `who`");
+    assert_error!(load("X=faces,y=nobody"), DataError::NpzArray { .. }, "`nobody`");
+    for wrong in ["", "X", "Z=faces", "X=", "X=faces,"] {
+        assert_error!(load(wrong), DataError::ArraysSyntax { .. }, "X=images,y=labels");
+    }
+    let usual = npz(&[("train_images", x()), ("train_labels", y()), ("test_images", x())]);
+    let (train, test) = both(load_path(&write(&folder, "usual.npz", &usual)));
+    assert_eq!((classes(&train).0, test.targets()), (&[0, 1][..], None));
+}
+
+#[test]
+fn labels_may_be_text() {
+    let folder = TempDir::new().unwrap();
+    let text = |texts: &[&str]| {
+        let padded = |text: &&str| text.chars().chain("\0\0\0".chars()).take(3).collect::<Vec<char>>();
+        let units: Vec<u8> = texts.iter().flat_map(padded).flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        npy(">U3", "False", &format!("({},)", texts.len()), &units)
+    };
+    let x = |n: u8| npy("|u1", "False", &format!("({n}, 1)"), &(0..n).collect::<Vec<_>>());
+    let file = npz(&[
+        ("x_train", x(3)),
+        ("y_train", text(&["owl", "ü", "owl"])),
+        ("x_test", x(1)),
+        ("y_test", text(&["cat"])),
+    ]);
+    let (train, test) = both(load_path(&write(&folder, "a.npz", &file)));
+    assert_eq!(classes(&train), (&[1, 2, 1][..], vec!["cat", "owl", "ü"]));
+    assert_eq!(classes(&test), (&[0][..], vec!["cat", "owl", "ü"]));
+}
+
+#[test]
+fn half_precision_becomes_single() {
+    let folder = TempDir::new().unwrap();
+    let file = npy("<f2", "True", "(2, 2)", &[0x00, 0x3c, 0x00, 0xc0, 0x00, 0x38, 0x00, 0x00]);
+    assert_eq!(floats(&read_npy(&write(&folder, "x.npy", &file)).unwrap()), [1.0, 0.5, -2.0, 0.0]);
 }
 
 #[test]

@@ -49,6 +49,9 @@ pub struct DataRecipe {
     /// Column of a table to predict, by name or number; otherwise it is recognised.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text_or_number")]
     pub target: Option<String>,
+    /// Which arrays of an NPZ file are what, such as `"X=images,y=labels"`; otherwise by their usual names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrays: Option<String>,
     /// Rows held out for validation: a number of rows, or a part such as `0.1`. The first ones, after shuffling.
     pub val_split: ValSplit,
     /// Shuffle the rows before the split.
@@ -174,6 +177,7 @@ impl Default for DataRecipe {
             validation: None,
             rows: None,
             target: None,
+            arrays: None,
             val_split: ValSplit::Part(0.1),
             shuffle: true,
             divide_by: None,

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use steepest::{Dataset, Inputs, Targets};
-use steepest_io::{CsvOptions, DataError, DataSpec, LoadOptions, Loaded, load};
+use steepest_io::{DataError, DataSpec, LoadOptions, Loaded, load};
 use tempfile::TempDir;
 
 pub fn fixture(name: &str) -> PathBuf {
@@ -15,11 +15,15 @@ pub fn fixture(name: &str) -> PathBuf {
 /// Options that look nowhere but in `folders`.
 pub fn looking_in(folders: &[&Path]) -> LoadOptions {
     let folders = folders.iter().map(|folder| folder.to_path_buf()).collect();
-    LoadOptions { csv: CsvOptions::default(), rows: None, folders }
+    LoadOptions { folders, ..LoadOptions::default() }
 }
 
 pub fn load_path(path: &Path) -> Result<Loaded, DataError> {
-    load(&DataSpec::parse(path.to_str().unwrap())?, &looking_in(&[]))
+    load_with(path, &looking_in(&[]))
+}
+
+pub fn load_with(path: &Path, options: &LoadOptions) -> Result<Loaded, DataError> {
+    load(&DataSpec::parse(path.to_str().unwrap())?, options)
 }
 
 pub fn one(loaded: Result<Loaded, DataError>) -> Dataset {
