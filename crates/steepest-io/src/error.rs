@@ -339,6 +339,29 @@ pub enum DataError {
         target: String,
     },
 
+    /// No form in which data sets are written.
+    #[error("`{name}` is no form in which data sets are written: choose one of idx, npz, npy and csv (--to)")]
+    Format {
+        /// What was asked for.
+        name: String,
+    },
+    /// Data that a form cannot hold.
+    #[error("cannot write {path}: {reason}")]
+    CannotHold {
+        /// The file or folder.
+        path: PathBuf,
+        /// What does not fit, and what to do.
+        reason: &'static str,
+    },
+    /// The operating system could not write a file.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
     /// An empty name.
     #[error("no data set is named: give a file, a folder, `mnist` or `digits`")]
     SpecEmpty,

@@ -57,7 +57,7 @@ pub(crate) fn is_idx_folder(folder: &Path) -> bool {
 }
 
 /// What the names of a part's files begin with.
-fn prefix(part: Part) -> &'static str {
+pub(crate) fn prefix(part: Part) -> &'static str {
     match part {
         Part::Train => "train",
         Part::Test => "t10k",

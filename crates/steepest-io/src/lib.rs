@@ -1,8 +1,10 @@
 //! What touches files: data sets in, run folders and models out.
 
 mod array;
+mod atomic;
 pub mod builtin;
 mod classes;
+mod convert;
 mod csv;
 mod csv_bytes;
 mod csv_cells;
@@ -23,15 +25,15 @@ mod rows;
 mod run_folder;
 mod spec;
 
+pub use atomic::write_atomically;
+pub use convert::{DataFormat, write_dataset};
 pub use csv::{CsvOptions, read_csv};
 pub use digits::digits;
 pub use error::{CellProblem, DataError};
 pub use fingerprint::fingerprint;
 pub use idx::{read_idx, read_idx_part};
 pub use load::{LoadOptions, Loaded, load, load_part};
-pub use model_file::{
-    ModelError, Stored, load_model, load_weights, model_bytes, save_model, write_atomically,
-};
+pub use model_file::{ModelError, Stored, load_model, load_weights, model_bytes, save_model};
 pub use npy::{read_npy, read_npy_rows};
 pub use npz::{ArrayNames, Npz};
 pub use npz_write::write_npz;

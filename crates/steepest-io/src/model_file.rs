@@ -5,9 +5,9 @@
 //! names, the image's size, a checksum of the tensors. (One key, because a second one would make the order of keys,
 //! and so the bytes of the file, a matter of chance.)
 
+use crate::atomic::write_atomically;
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
@@ -85,25 +85,6 @@ pub fn save_model<T: Stored>(model: &Model<T>, path: &Path) -> Result<String, Mo
     let bytes = model_bytes(model).map_err(|source| ModelError::Format { path: path.into(), source })?;
     write_atomically(path, &bytes).map_err(|source| ModelError::Io { path: path.into(), source })?;
     Ok(sha256(&bytes))
-}
-
-/// Writes a file whole or not at all.
-///
-/// # Errors
-/// When the file system says no.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".steepest-").tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    // A temporary file is private to its owner; the finished one is as readable as any other.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-    }
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
 }
 
 /// Loads a model.

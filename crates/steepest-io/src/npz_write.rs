@@ -1,41 +1,82 @@
-//! Named arrays into an NPZ file that NumPy loads.
+//! Named arrays into NPZ and NPY files that NumPy loads.
 
-use std::io::{Cursor, Write};
+use std::io::{Seek, Write};
 use std::path::Path;
 
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-use crate::model_file::{ModelError, Stored, write_atomically};
+use crate::atomic::write_file;
+use crate::model_file::{ModelError, Stored};
+
+/// An array on its way into a file.
+pub(crate) struct NpyArray<'a> {
+    /// Its type, as NumPy writes it.
+    pub(crate) descr: String,
+    pub(crate) shape: Vec<usize>,
+    /// Its numbers, row-major.
+    pub(crate) bytes: Box<dyn Iterator<Item = u8> + 'a>,
+}
+
+impl<'a> NpyArray<'a> {
+    /// An array of numbers that safetensors knows as well.
+    pub(crate) fn of<T: Stored>(shape: &[usize], numbers: &'a [T]) -> Self {
+        let bytes = numbers.iter().flat_map(|x| x.le_bytes());
+        Self { descr: T::DESCR.into(), shape: shape.to_vec(), bytes: Box::new(bytes) }
+    }
+
+    /// Writes it as `numpy.save` does, in format version 1.0.
+    pub(crate) fn write(self, out: &mut impl Write) -> std::io::Result<()> {
+        out.write_all(&npy_header(&self.descr, &self.shape))?;
+        let mut block = Vec::with_capacity(BLOCK);
+        let mut bytes = self.bytes;
+        loop {
+            block.clear();
+            block.extend(bytes.by_ref().take(BLOCK));
+            if block.is_empty() {
+                return Ok(());
+            }
+            out.write_all(&block)?;
+        }
+    }
+}
+
+const BLOCK: usize = 1 << 16;
 
 /// Writes arrays (name, shape, numbers row-major) as `numpy.savez` does: stored, in format version 1.0.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn write_npz<T: Stored>(path: &Path, arrays: &[(String, Vec<usize>, Vec<T>)]) -> Result<(), ModelError> {
-    let io = |source| ModelError::Io { path: path.into(), source };
-    let bytes = npz_bytes(arrays).map_err(|e| io(e.into()))?;
-    write_atomically(path, &bytes).map_err(io)
+    let arrays = arrays.iter().map(|(name, shape, numbers)| (name.as_str(), NpyArray::of(shape, numbers)));
+    write_file(path, |out| write_arrays(out, arrays))
+        .map_err(|source| ModelError::Io { path: path.into(), source })
 }
 
-fn npz_bytes<T: Stored>(arrays: &[(String, Vec<usize>, Vec<T>)]) -> zip::result::ZipResult<Vec<u8>> {
-    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Stored)
-        .last_modified_time(zip::DateTime::default());
-    for (name, shape, numbers) in arrays {
+/// Writes named arrays, stored.
+pub(crate) fn write_arrays<'a>(
+    out: &mut (impl Write + Seek),
+    arrays: impl IntoIterator<Item = (&'a str, NpyArray<'a>)>,
+) -> std::io::Result<()> {
+    let mut archive = ZipWriter::new(out);
+    for (name, array) in arrays {
+        // As if each might be larger than 4 GiB: sizes are known only afterwards.
+        let options = SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored)
+            .last_modified_time(zip::DateTime::default())
+            .large_file(true);
         archive.start_file(format!("{name}.npy"), options)?;
-        archive.write_all(&npy_header(T::DESCR, shape))?;
-        archive.write_all(&numbers.iter().flat_map(|x| x.le_bytes()).collect::<Vec<u8>>())?;
+        array.write(&mut archive)?;
     }
-    Ok(archive.finish()?.into_inner())
+    archive.finish()?;
+    Ok(())
 }
 
 /// Magic, version, length, and a Python dictionary padded so that the numbers start at a multiple of 64.
 fn npy_header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let shape: String = shape.iter().map(|n| format!("{n},")).collect();
     let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
-    let unpadded = 10 + text.len() + 1;
-    text.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
+    let unpadded = text.len().saturating_add(11);
+    text.push_str(&" ".repeat(unpadded.next_multiple_of(64).saturating_sub(unpadded)));
     text.push('\n');
     let mut header = b"\x93NUMPY\x01\x00".to_vec();
     header.extend((text.len() as u16).to_le_bytes());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use steepest::Report;
 
-use crate::model_file::write_atomically;
+use crate::atomic::write_atomically;
 
 /// A run's folder, with its metrics open.
 pub struct RunFolder {
