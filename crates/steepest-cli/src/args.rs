@@ -43,7 +43,7 @@ pub enum Command {
     Inspect(InspectArgs),
     /// List the built-in recipes, or print one
     Recipes(RecipesArgs),
-    /// Look at data sets
+    /// Look at data sets, or download them
     Data(DataArgs),
     /// Print shell completions
     #[command(after_help = "Example:
@@ -114,6 +114,16 @@ pub struct RecipeArgs {
     /// Threads; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// Whether known data sets may be downloaded.
+#[derive(Args, Clone, Copy, Default)]
+pub struct NetworkArgs {
+    /// Download nothing (nor with STEEPEST_OFFLINE=1 in the environment)
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// What a run may start from, besides its recipe.
@@ -179,6 +189,8 @@ pub struct RunArgs {
     /// Threads; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
 }
 
 #[derive(Args)]
@@ -251,6 +263,20 @@ pub enum DataCommand {
         /// Rows to use, such as ..10000 or 1000..42000
         #[arg(long, value_name = "RANGE")]
         rows: Option<String>,
+        #[command(flatten)]
+        network: NetworkArgs,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Download a known data set, or check the one that is there
+    #[command(after_help = "Example:
+  steepest data fetch mnist")]
+    Fetch {
+        /// mnist or fashion-mnist
+        name: String,
+        #[command(flatten)]
+        network: NetworkArgs,
         /// Print one JSON object
         #[arg(long)]
         json: bool,

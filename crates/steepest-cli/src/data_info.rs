@@ -8,7 +8,8 @@ use steepest::{Dataset, Inputs, Targets};
 use steepest_io::{DataSpec, LoadOptions, Loaded, RowRange, load};
 
 use crate::UsageError;
-use crate::args::{DataArgs, DataCommand};
+use crate::args::NetworkArgs;
+use crate::data_fetch::load_options;
 use crate::pictures::{PER_LINE, Picture, side_by_side};
 use crate::report::{bytes, shorten, thousands};
 
@@ -65,11 +66,10 @@ struct Values {
     mean: f64,
 }
 
-pub fn run(args: &DataArgs) -> Result<()> {
-    let DataCommand::Info { data, rows, json } = &args.command;
+pub fn run(data: &str, rows: Option<&str>, network: NetworkArgs, json: bool) -> Result<()> {
     let spec = DataSpec::parse(data).map_err(|e| UsageError(e.to_string()))?;
-    let rows = rows.as_deref().map(RowRange::parse).transpose().map_err(|e| UsageError(e.to_string()))?;
-    let loaded = load(&spec, &LoadOptions { rows, ..LoadOptions::default() })?;
+    let rows = rows.map(RowRange::parse).transpose().map_err(|e| UsageError(e.to_string()))?;
+    let loaded = load(&spec, &LoadOptions { rows, ..load_options(network, false) })?;
     let mut out = std::io::stdout().lock();
     match (&loaded, json) {
         (Loaded::One(data), true) => writeln!(out, "{}", serde_json::to_string(&info(data))?)?,

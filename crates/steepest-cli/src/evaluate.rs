@@ -13,7 +13,8 @@ use steepest::{
 use steepest_io::{CsvOptions, DataError, DataSpec, LoadOptions, Part, RowRange, load_part};
 
 use crate::UsageError;
-use crate::args::EvaluateArgs;
+use crate::args::{EvaluateArgs, RunArgs};
+use crate::data_fetch::load_options;
 use crate::experiment::threads;
 use crate::inspect::load_model;
 use crate::pictures::{PER_LINE, Picture, side_by_side};
@@ -53,7 +54,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
 
 fn evaluate<T: Float>(args: &EvaluateArgs, model: &Model<T>) -> Result<()> {
     let mut pool = Pool::new(threads(args.run.threads)?);
-    let data = load_data(model, &args.data, args.run.rows.as_deref())?;
+    let data = load_data(model, &args.data, &args.run)?;
     check_features(model, &data, &args.data)?;
     let targets = targets::targets(model, &data, &args.data)?;
     let n_samples = data.n_samples();
@@ -97,13 +98,13 @@ fn evaluate<T: Float>(args: &EvaluateArgs, model: &Model<T>) -> Result<()> {
 }
 
 /// Loads a data set as the model's own was loaded: of one with parts the test part.
-pub fn load_data<T: Float>(model: &Model<T>, spec: &str, rows: Option<&str>) -> Result<Dataset> {
+pub fn load_data<T: Float>(model: &Model<T>, spec: &str, run: &RunArgs) -> Result<Dataset> {
     let usage = |e: DataError| UsageError(e.to_string());
     let spec = DataSpec::parse(spec).map_err(usage)?;
-    let rows = rows.map(RowRange::parse).transpose().map_err(usage)?;
+    let rows = run.rows.as_deref().map(RowRange::parse).transpose().map_err(usage)?;
     let double = model.recipe.precision == Precision::F64;
     let csv = CsvOptions { target: model.recipe.data.target.clone(), double };
-    let options = LoadOptions { csv, rows, ..LoadOptions::default() };
+    let options = LoadOptions { csv, rows, ..load_options(run.network, false) };
     let without_target = || {
         load_part(
             &spec,

@@ -10,6 +10,7 @@ use toml::Value;
 
 use crate::UsageError;
 use crate::args::RecipeArgs;
+use crate::data_fetch::load_options;
 
 /// A recipe and its data.
 pub struct Experiment {
@@ -42,8 +43,8 @@ pub fn threads(wanted: Option<usize>) -> Result<usize> {
 }
 
 impl Experiment {
-    /// Reads the recipe, applies the command line to it, and loads the data.
-    pub fn new(args: &RecipeArgs) -> Result<Self> {
+    /// Reads the recipe, applies the command line to it, and loads the data; `quiet`: without a word about downloads.
+    pub fn new(args: &RecipeArgs, quiet: bool) -> Result<Self> {
         let text = recipe_text(&args.recipe)?;
         let changes = overrides(args)?;
         let mut recipe = Recipe::parse(&text, &changes).with_context(|| format!("recipe {}", args.recipe))?;
@@ -52,7 +53,8 @@ impl Experiment {
         let rows = recipe.data.rows.as_deref().map(RowRange::parse).transpose()?;
         // The recipe's own range says how much of its own data to use; of other data it takes what there is.
         let is_limit = args.data.is_some() && args.rows.is_none();
-        let options = LoadOptions { rows: rows.filter(|_| !is_limit), csv, ..LoadOptions::default() };
+        let options =
+            LoadOptions { rows: rows.filter(|_| !is_limit), csv, ..load_options(args.network, quiet) };
         let others = LoadOptions { rows: None, ..options.clone() };
 
         let loaded = match &args.data {

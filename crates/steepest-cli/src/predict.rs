@@ -36,7 +36,7 @@ fn predict<T: Float + Serialize>(args: &PredictArgs, model: &Model<T>) -> Result
     let first_row = first_row(args.run.rows.as_deref())?;
     let mut files = Vec::new();
     for file in &args.files {
-        let data = load_data(model, file, args.run.rows.as_deref())?;
+        let data = load_data(model, file, &args.run)?;
         check_features(model, &data, file)?;
         let predictions = model.predict(&data, &mut pool);
         files.push(Predicted {
