@@ -23,7 +23,7 @@ pub enum FetchError {
     },
     /// No mirror gave the published file.
     #[error(
-        "cannot download {file} of `{name}`:{reasons}\nTry again later, or put {names} into {folder} by hand; \
+        "cannot download {file} of `{name}`:{reasons}\nCheck the network and try again, or put {names} into {folder} by hand; \
          --offline or STEEPEST_OFFLINE=1 never asks the network"
     )]
     Download {
