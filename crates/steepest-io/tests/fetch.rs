@@ -76,8 +76,8 @@ impl Bench {
         };
         let patience = Patience {
             connect: Duration::from_secs(2),
-            stall: Duration::from_millis(400),
-            whole: Duration::from_millis(1200),
+            stall: Duration::from_millis(600),
+            whole: Duration::from_secs(2),
         };
         LoadOptions {
             known: vec![known],
@@ -139,9 +139,9 @@ const FAULTS: [(&str, &str); 16] = [
     ("cut", "breaks off after"),
     ("cut-unannounced", "cut short or damaged"),
     ("hangs-up", "hangs up too early"),
-    ("mute", "nothing came for 400ms"),
-    ("stalls", "nothing came for 400ms"),
-    ("drips", "not done within 1.2s"),
+    ("mute", "nothing came for 600ms"),
+    ("stalls", "nothing came for 600ms"),
+    ("drips", "not done within 2s"),
     ("forbids", "status 403 (forbidden)"),
     ("fails", "status 500"),
     ("loops", "redirects more than 5 times"),
@@ -173,7 +173,7 @@ fn what_a_mirror_does_wrong_is_said_and_leaves_nothing_behind() {
                     &by_hand,
                     NAMES[3]
                 );
-                assert!(began.elapsed() < Duration::from_secs(4), "{fault}: {:?}", began.elapsed());
+                assert!(began.elapsed() < Duration::from_secs(10), "{fault}: {:?}", began.elapsed());
                 assert_eq!(bench.list(), [""; 0], "{fault}");
                 let n_asked = if fault == "loops" { 6 } else { 1 };
                 assert_eq!(bench.server.asked().len(), n_asked, "{fault}");

@@ -85,7 +85,7 @@ fn answer(
         // Slowly, but never silent for long.
         "slow" => {
             stream.write_all(&head(file.len()))?;
-            file.chunks(file.len() / 4).try_for_each(|chunk| {
+            file.chunks(file.len() / 7).try_for_each(|chunk| {
                 sleep(Duration::from_millis(120));
                 stream.write_all(chunk)
             })
