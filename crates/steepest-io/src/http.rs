@@ -29,7 +29,7 @@ const CHUNK: usize = 1 << 16;
 
 /// Downloads an address, and tells how many bytes there are so far and, where the server says it, in all.
 ///
-/// Proxies are those that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), except for this
+/// HTTP proxies are those that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), except for this
 /// machine's own addresses.
 ///
 /// # Errors
