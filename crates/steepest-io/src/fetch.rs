@@ -84,8 +84,8 @@ pub struct Fetched {
     pub checked: bool,
 }
 
-/// Finds a known data set where [`load`](crate::load()) does, or else downloads it into the cache. In the cache every file
-/// is compared with its checksum, and what is missing or damaged is downloaded.
+/// Finds a known data set where [`load`](crate::load()) does, or else downloads it into the cache. In the cache every
+/// file is compared with its checksum, and what is missing or damaged is downloaded.
 ///
 /// # Errors
 /// When the name is not known, no mirror gives a file, files of the cache are missing or damaged and `options.fetch` is

@@ -23,8 +23,8 @@ pub enum FetchError {
     },
     /// No mirror gave the published file.
     #[error(
-        "cannot download {file} of `{name}`:{reasons}\nCheck the network and try again, or put {names} into {folder} by hand; \
-         --offline or STEEPEST_OFFLINE=1 never asks the network"
+        "cannot download {file} of `{name}`:{reasons}\nCheck the network and try again, or put {names} into \
+         {folder} by hand; --offline or STEEPEST_OFFLINE=1 never asks the network"
     )]
     Download {
         /// The name of the data set.

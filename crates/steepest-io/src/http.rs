@@ -29,8 +29,8 @@ const CHUNK: usize = 1 << 16;
 
 /// Downloads an address, and tells how many bytes there are so far and, where the server says it, in all.
 ///
-/// HTTP proxies are those that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), except for this
-/// machine's own addresses.
+/// HTTP proxies are those that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
+/// `NO_PROXY`), except for this machine's own addresses.
 ///
 /// # Errors
 /// In words: what the server did instead of sending up to `limit` bytes.
