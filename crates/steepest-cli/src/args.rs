@@ -43,7 +43,7 @@ pub enum Command {
     Inspect(InspectArgs),
     /// List the built-in recipes, or print one
     Recipes(RecipesArgs),
-    /// Look at data sets
+    /// Look at data sets, or download them
     Data(DataArgs),
     /// Print shell completions
     #[command(after_help = "Example:
@@ -118,6 +118,14 @@ pub struct RecipeArgs {
     pub threads: Option<usize>,
 }
 
+/// Whether known data sets may be downloaded.
+#[derive(Args, Clone, Copy, Default)]
+pub struct NetworkArgs {
+    /// Download nothing (nor with STEEPEST_OFFLINE=1 in the environment)
+    #[arg(long)]
+    pub offline: bool,
+}
+
 /// How to understand a data set that does not speak for itself.
 #[derive(Args, Clone, Default)]
 pub struct ReadArgs {
@@ -127,6 +135,8 @@ pub struct ReadArgs {
     /// Which arrays of an NPZ file are what, such as X=images,y=labels
     #[arg(long, value_name = "NAMES")]
     pub arrays: Option<String>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
 }
 
 /// What a run may start from, besides its recipe.
@@ -194,6 +204,8 @@ pub struct RunArgs {
     /// Threads; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
 }
 
 #[derive(Args)]
@@ -272,4 +284,43 @@ pub enum DataCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Write a data set in another form
+    #[command(after_help = "Examples:
+  steepest data convert train.csv train.npz
+  steepest data convert mnist.npz mnist-idx               a folder of IDX files
+  steepest data convert mnist/test --rows ..1000 test.csv")]
+    Convert(ConvertArgs),
+    /// Download a known data set, or check the one that is there
+    #[command(after_help = "Example:
+  steepest data fetch mnist")]
+    Fetch {
+        /// mnist or fashion-mnist
+        name: String,
+        #[command(flatten)]
+        network: NetworkArgs,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+pub struct ConvertArgs {
+    /// What to read: a path or a known name
+    #[arg(value_name = "DATA")]
+    pub from: String,
+    /// What to write; it must not be there yet
+    #[arg(value_name = "FILE OR FOLDER")]
+    pub to: PathBuf,
+    /// idx, npz, npy or csv [default: what the name of the file says; a folder is of IDX files]
+    #[arg(long = "to", value_name = "FORM")]
+    pub form: Option<String>,
+    /// Rows to use, such as ..10000 or 1000..42000
+    #[arg(long, value_name = "RANGE")]
+    pub rows: Option<String>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// Keep decimals of tables in double precision
+    #[arg(long)]
+    pub double: bool,
 }

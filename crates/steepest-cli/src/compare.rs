@@ -29,7 +29,7 @@ struct Row {
 
 pub fn run(args: &CompareArgs) -> Result<()> {
     let threads = threads(args.recipe.threads)?;
-    let experiment = Experiment::new(&args.recipe)?;
+    let experiment = Experiment::new(&args.recipe, false)?;
     let mut rows = Vec::new();
     for (variant, quirks) in variants(&experiment.recipe.quirks) {
         let outcomes: Result<Vec<_>> = (0..args.seeds)

@@ -5,11 +5,11 @@ use std::io::Write;
 use anyhow::Result;
 use serde::Serialize;
 use steepest::{Dataset, Inputs, Targets};
-use steepest_io::{CsvOptions, DataSpec, LoadOptions, Loaded, RowRange, load};
+use steepest_io::{DataSpec, Loaded, load};
 
 use crate::UsageError;
-use crate::args::{DataArgs, DataCommand};
-use crate::experiment::array_names;
+use crate::args::ReadArgs;
+use crate::experiment::read_options;
 use crate::pictures::{PER_LINE, Picture, side_by_side};
 use crate::report::{bytes, shorten, thousands};
 
@@ -66,13 +66,9 @@ struct Values {
     mean: f64,
 }
 
-pub fn run(args: &DataArgs) -> Result<()> {
-    let DataCommand::Info { data, rows, read, json } = &args.command;
+pub fn run(data: &str, rows: Option<&str>, read: &ReadArgs, json: bool) -> Result<()> {
     let spec = DataSpec::parse(data).map_err(|e| UsageError(e.to_string()))?;
-    let rows = rows.as_deref().map(RowRange::parse).transpose().map_err(|e| UsageError(e.to_string()))?;
-    let csv = CsvOptions { target: read.target.clone(), double: false };
-    let arrays = array_names(read.arrays.as_deref())?;
-    let loaded = load(&spec, &LoadOptions { rows, csv, arrays, ..LoadOptions::default() })?;
+    let loaded = load(&spec, &read_options(read, rows)?)?;
     let mut out = std::io::stdout().lock();
     match (&loaded, json) {
         (Loaded::One(data), true) => writeln!(out, "{}", serde_json::to_string(&info(data))?)?,

@@ -10,11 +10,11 @@ use steepest::{
     AnyModel, ConfusionMatrix, Dataset, Float, Model, Output, Pool, Precision, Predictions, RegressionScore,
     Targets,
 };
-use steepest_io::{CsvOptions, DataError, DataSpec, LoadOptions, Part, RowRange, load_part};
+use steepest_io::{DataError, DataSpec, Part, RowRange, load_part};
 
 use crate::UsageError;
-use crate::args::{EvaluateArgs, ReadArgs, RunArgs};
-use crate::experiment::{array_names, threads};
+use crate::args::{EvaluateArgs, RunArgs};
+use crate::experiment::{array_names, read_options, threads};
 use crate::inspect::load_model;
 use crate::pictures::{PER_LINE, Picture, side_by_side};
 use crate::report::{Outcome, thousands};
@@ -99,19 +99,17 @@ fn evaluate<T: Float>(args: &EvaluateArgs, model: &Model<T>) -> Result<()> {
 /// Loads a data set as the model's own was loaded, where the command line does not say otherwise: of one with parts the
 /// test part.
 pub fn load_data<T: Float>(model: &Model<T>, spec: &str, args: &RunArgs) -> Result<Dataset> {
-    let usage = |e: DataError| UsageError(e.to_string());
-    let spec = DataSpec::parse(spec).map_err(usage)?;
-    let rows = args.rows.as_deref().map(RowRange::parse).transpose().map_err(usage)?;
-    let double = model.recipe.precision == Precision::F64;
+    let spec = DataSpec::parse(spec).map_err(|e| UsageError(e.to_string()))?;
     let own = &model.recipe.data;
-    let options = |target: Option<&String>, arrays: Option<&String>| {
-        let csv = CsvOptions { target: target.cloned(), double };
-        let arrays = array_names(arrays.map(String::as_str))?;
-        anyhow::Ok(LoadOptions { csv, arrays, rows, ..LoadOptions::default() })
-    };
-    let ReadArgs { target, arrays } = &args.read;
-    let as_own = options(target.as_ref().or(own.target.as_ref()), arrays.as_ref().or(own.arrays.as_ref()))?;
-    let as_given = options(target.as_ref(), arrays.as_ref())?;
+    let mut as_given = read_options(&args.read, args.rows.as_deref())?;
+    as_given.csv.double = model.recipe.precision == Precision::F64;
+    let mut as_own = as_given.clone();
+    if args.read.target.is_none() {
+        as_own.csv.target.clone_from(&own.target);
+    }
+    if args.read.arrays.is_none() {
+        as_own.arrays = array_names(own.arrays.as_deref())?;
+    }
     let loaded = match load_part(&spec, Part::Test, &as_own) {
         // The model may have learnt from a table or arrays whose names this data set does not have or need.
         Err(

@@ -9,7 +9,8 @@ use steepest_io::{ArrayNames, CsvOptions, DataSpec, LoadOptions, Loaded, Part, R
 use toml::Value;
 
 use crate::UsageError;
-use crate::args::RecipeArgs;
+use crate::args::{ReadArgs, RecipeArgs};
+use crate::data_fetch::load_options;
 
 /// A recipe and its data.
 pub struct Experiment {
@@ -47,9 +48,17 @@ pub fn array_names(text: Option<&str>) -> Result<ArrayNames> {
     Ok(names.unwrap_or_default())
 }
 
+/// How a data set is to be read on which no recipe has a say.
+pub fn read_options(read: &ReadArgs, rows: Option<&str>) -> Result<LoadOptions> {
+    let rows = rows.map(RowRange::parse).transpose().map_err(|e| UsageError(e.to_string()))?;
+    let csv = CsvOptions { target: read.target.clone(), double: false };
+    let arrays = array_names(read.arrays.as_deref())?;
+    Ok(LoadOptions { rows, csv, arrays, ..load_options(read.network, false) })
+}
+
 impl Experiment {
-    /// Reads the recipe, applies the command line to it, and loads the data.
-    pub fn new(args: &RecipeArgs) -> Result<Self> {
+    /// Reads the recipe, applies the command line to it, and loads the data; `quiet`: without a word about downloads.
+    pub fn new(args: &RecipeArgs, quiet: bool) -> Result<Self> {
         let text = recipe_text(&args.recipe)?;
         let changes = overrides(args)?;
         let mut recipe = Recipe::parse(&text, &changes).with_context(|| format!("recipe {}", args.recipe))?;
@@ -59,7 +68,8 @@ impl Experiment {
         let rows = recipe.data.rows.as_deref().map(RowRange::parse).transpose()?;
         // The recipe's own range says how much of its own data to use; of other data it takes what there is.
         let is_limit = args.data.is_some() && args.rows.is_none();
-        let options = LoadOptions { rows: rows.filter(|_| !is_limit), csv, arrays, ..LoadOptions::default() };
+        let network = load_options(args.read.network, quiet);
+        let options = LoadOptions { rows: rows.filter(|_| !is_limit), csv, arrays, ..network };
         let others = LoadOptions { rows: None, ..options.clone() };
 
         let loaded = match &args.data {

@@ -2,6 +2,8 @@
 
 mod args;
 mod compare;
+mod data_convert;
+mod data_fetch;
 mod data_info;
 mod evaluate;
 mod experiment;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use steepest::InstructionSet;
 
-use args::{Cli, Command};
+use args::{Cli, Command, DataCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -46,7 +48,13 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Predict(args) => predict::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Recipes(args) => recipes::run(&args),
-        Command::Data(args) => data_info::run(&args),
+        Command::Data(args) => match &args.command {
+            DataCommand::Info { data, rows, read, json } => {
+                data_info::run(data, rows.as_deref(), read, *json)
+            }
+            DataCommand::Convert(args) => data_convert::run(args),
+            DataCommand::Fetch { name, network, json } => data_fetch::run(name, *network, *json),
+        },
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "steepest", &mut std::io::stdout());
             Ok(())

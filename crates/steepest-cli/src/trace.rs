@@ -12,7 +12,7 @@ use crate::experiment::{Experiment, threads};
 use crate::train::start;
 
 pub fn run(args: &TraceArgs) -> Result<()> {
-    let experiment = Experiment::new(&args.recipe)?;
+    let experiment = Experiment::new(&args.recipe, false)?;
     let plan = experiment.plan(&experiment.recipe)?;
     let total = plan.training.total_steps;
     if args.step >= total {

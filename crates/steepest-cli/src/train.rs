@@ -41,7 +41,7 @@ pub struct Outcome {
 
 pub fn run(args: &TrainArgs) -> Result<()> {
     let threads = threads(args.recipe.threads)?;
-    let experiment = Experiment::new(&args.recipe)?;
+    let experiment = Experiment::new(&args.recipe, args.quiet)?;
     let plan = experiment.plan(&experiment.recipe)?;
     match plan.recipe.precision {
         Precision::F32 => train::<f32>(args, &experiment, plan, threads),

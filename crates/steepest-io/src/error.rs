@@ -373,7 +373,7 @@ pub enum DataError {
         /// Where it was looked for.
         looked: String,
         /// What to do.
-        help: &'static str,
+        help: String,
     },
     /// Generated digits are named `digits` or `digits:SEED`.
     #[error("`{spec}`: the seed of generated digits is a whole number from 0, as in digits:7")]
@@ -416,6 +416,9 @@ pub enum DataError {
     /// The arrays do not make a data set.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// A known data set could not be had.
+    #[error(transparent)]
+    Fetch(#[from] crate::fetch_error::FetchError),
 }
 
 /// What is wrong with a cell of a table.

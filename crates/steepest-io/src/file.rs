@@ -42,7 +42,7 @@ pub(crate) fn open(path: &Path) -> Result<(Format, BufReader<File>), DataError> 
 }
 
 /// No table of numbers begins with an angle bracket.
-fn is_markup(head: &[u8]) -> bool {
+pub(crate) fn is_markup(head: &[u8]) -> bool {
     head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().starts_with(b"<")
 }
 

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use steepest::Dataset;
 
+use crate::cache::user_cache;
 use crate::csv::{CsvOptions, read_csv};
 use crate::digits::digits;
 use crate::error::DataError;
+use crate::fetch::Fetch;
 use crate::file::{Format, open};
 use crate::idx::{read_idx, read_idx_part};
+use crate::known::Known;
 use crate::npy::read_npy;
 use crate::npz::{ArrayNames, Npz};
 use crate::rows::RowRange;
@@ -25,14 +28,22 @@ pub struct LoadOptions {
     pub rows: Option<RowRange>,
     /// Folders in which names are looked for after the working directory.
     pub folders: Vec<PathBuf>,
+    /// Data sets that can be downloaded by their names.
+    pub known: Vec<Known>,
+    /// The folder that those are kept in, each in one of its own. They are looked for there after `folders`.
+    pub cache: Option<PathBuf>,
+    /// How to download what is found nowhere; with `None` the network is never touched.
+    pub fetch: Option<Fetch>,
 }
 
 impl Default for LoadOptions {
-    /// All rows; the folders are `$STEEPEST_DATA`, where it is set, and `data`.
+    /// All rows; the folders are `$STEEPEST_DATA`, where it is set, and `data`; all known names, in the user's cache; no
+    /// network.
     fn default() -> Self {
         let given = std::env::var_os("STEEPEST_DATA").filter(|folder| !folder.is_empty());
         let folders = given.into_iter().map(PathBuf::from).chain(["data".into()]).collect();
-        Self { csv: CsvOptions::default(), arrays: ArrayNames::default(), rows: None, folders }
+        let (csv, known, cache) = (CsvOptions::default(), Known::all(), user_cache());
+        Self { csv, arrays: ArrayNames::default(), rows: None, folders, known, cache, fetch: None }
     }
 }
 
@@ -53,9 +64,9 @@ pub enum Loaded {
 /// Loads what `spec` names: both parts, where it has parts and does not say which.
 ///
 /// # Errors
-/// When nothing goes by that name, a file is damaged or of another format, or the rows do not exist.
+/// When nothing goes by that name, a known data set cannot be downloaded, a file is damaged or of another format, or the rows do not exist.
 pub fn load(spec: &DataSpec, options: &LoadOptions) -> Result<Loaded, DataError> {
-    let (source, part) = spec.resolve(&options.folders)?;
+    let (source, part) = spec.resolve(options)?;
     load_source(&source, part, None, options)
 }
 
@@ -64,7 +75,7 @@ pub fn load(spec: &DataSpec, options: &LoadOptions) -> Result<Loaded, DataError>
 /// # Errors
 /// As [`load`].
 pub fn load_part(spec: &DataSpec, default_part: Part, options: &LoadOptions) -> Result<Dataset, DataError> {
-    let (source, part) = spec.resolve(&options.folders)?;
+    let (source, part) = spec.resolve(options)?;
     match load_source(&source, part, Some(default_part), options)? {
         Loaded::One(dataset) | Loaded::Parts { train: dataset, .. } => Ok(dataset),
     }

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::error::DataError;
+use crate::fetch::obtain;
 use crate::idx::is_idx_folder;
+use crate::known::Known;
+use crate::load::LoadOptions;
 
 /// A part of a data set that comes in two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +40,8 @@ impl Part {
     }
 }
 
-/// The name of a data set: a file, a folder with MNIST's four IDX files, `mnist`, `digits` or `digits:SEED`; with
-/// `/train` or `/test` behind it where only that part is meant.
+/// The name of a data set: a file, a folder with MNIST's four IDX files, `mnist`, `fashion-mnist`, `digits` or
+/// `digits:SEED`; with `/train` or `/test` behind it where only that part is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSpec {
     text: String,
@@ -64,19 +67,22 @@ impl DataSpec {
         }
     }
 
-    /// Finds what the name stands for, and the part it asks for. What exists under the whole name comes first.
-    pub(crate) fn resolve(&self, folders: &[PathBuf]) -> Result<(Source, Option<Part>), DataError> {
+    /// Finds what the name stands for, and the part it asks for. What exists under the whole name comes first,
+    /// what has to be downloaded last.
+    pub(crate) fn resolve(&self, options: &LoadOptions) -> Result<(Source, Option<Part>), DataError> {
         let whole = self.text.as_str();
-        if let Some(source) = find(whole, folders) {
+        if let Some(source) = find(whole, &options.folders) {
             return Ok((source, None));
         }
         if let Some((base, name)) = whole.rsplit_once('/') {
-            let source = match self.digits(base)? {
-                Some(digits) => Some(digits),
-                None => find(base, folders),
+            let part = Part::parse(name);
+            let source = match self.digits(base)?.or_else(|| find(base, &options.folders)) {
+                // A part that does not exist is nothing to download for.
+                None => known(base, options, part.is_some())?,
+                source => source,
             };
             if let Some(source) = source {
-                return match Part::parse(name) {
+                return match part {
                     Some(part) => Ok((source, Some(part))),
                     None => Err(DataError::Part { spec: base.into(), part: name.into() }),
                 };
@@ -84,7 +90,7 @@ impl DataSpec {
         }
         match self.digits(whole)? {
             Some(digits) => Ok((digits, None)),
-            None => Err(self.not_found(folders)),
+            None => Ok((known(whole, options, true)?.ok_or_else(|| self.not_found(options))?, None)),
         }
     }
 
@@ -103,26 +109,47 @@ impl DataSpec {
         }
     }
 
-    fn not_found(&self, folders: &[PathBuf]) -> DataError {
+    fn not_found(&self, options: &LoadOptions) -> DataError {
         let base = match self.text.rsplit_once('/') {
             Some((base, name)) if Part::parse(name).is_some() => base,
             _ => &self.text,
         };
-        let places = places(base, folders);
+        let mut places = places(base, &options.folders);
         if let Some(folder) = places.iter().find(|place| place.is_dir()) {
             return DataError::FolderWithoutData { path: folder.clone() };
         }
+        let known = options.known.iter().find(|known| known.name == base);
+        if let Some(known) = known {
+            places.extend(options.cache.iter().map(|cache| cache.join(base)));
+            places.extend_from_slice(&known.elsewhere);
+        }
         let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
-        let help = if base == "mnist" { MNIST_HELP } else { HELP };
+        let help = known.map_or(HELP.into(), known_help);
         DataError::NotFound { spec: self.text.clone(), looked: looked.join(", "), help }
     }
 }
 
-const MNIST_HELP: &str = "Download MNIST's four files (train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, \
-    t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz) into data/mnist, or Keras's mnist.npz into data, or set \
-    STEEPEST_DATA to the folder that holds mnist or mnist.npz; the generated `digits` need no files";
 const HELP: &str =
     "Check the path, or set STEEPEST_DATA to the folder that holds it; `digits` needs no files";
+
+fn known_help(known: &Known) -> String {
+    let name = &known.name;
+    let files: Vec<&str> = known.files.iter().map(|file| file.name.as_str()).collect();
+    format!(
+        "`steepest data fetch {name}` downloads it where there is a network (and no --offline or STEEPEST_OFFLINE); or \
+         put its files ({}) into data/{name}, or {name}.npz as Keras has it into data, or set STEEPEST_DATA to the \
+         folder that holds {name} or {name}.npz; the generated `digits` need no files",
+        files.join(", ")
+    )
+}
+
+/// A known data set: in the cache, from another program, or downloaded where that may be.
+fn known(name: &str, options: &LoadOptions, may_download: bool) -> Result<Option<Source>, DataError> {
+    match options.known.iter().find(|known| known.name == name) {
+        Some(known) => obtain(known, options, may_download),
+        None => Ok(None),
+    }
+}
 
 /// Where a name is looked for, in this order: under the name itself, then in each of the folders of data sets; each
 /// time also with `.npz` if it is a bare name.
@@ -141,7 +168,7 @@ fn places(name: &str, folders: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// The first place with a file, or with a folder of IDX files: a folder of something else is not in the way.
-fn find(name: &str, folders: &[PathBuf]) -> Option<Source> {
+pub(crate) fn find(name: &str, folders: &[PathBuf]) -> Option<Source> {
     places(name, folders).into_iter().find_map(|place| match place.metadata() {
         Ok(found) if found.is_dir() => is_idx_folder(&place).then_some(Source::Folder(place)),
         Ok(_) => Some(Source::File(place)),

@@ -31,6 +31,8 @@ impl Bench {
         let mut command = Command::new(env!("CARGO_BIN_EXE_steepest"));
         command.current_dir(self.path()).args(args.split_whitespace());
         command.env_remove("STEEPEST_DATA").env_remove("STEEPEST_SIMD");
+        command.env("STEEPEST_OFFLINE", "1").env("STEEPEST_CACHE", self.path().join("cache"));
+        command.env("HOME", self.path()).env("USERPROFILE", self.path());
         command
     }
 

@@ -1,21 +1,24 @@
 //! What the tests of several formats share.
 #![allow(dead_code)]
 
+pub mod server;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use steepest::{Dataset, Inputs, Targets};
-use steepest_io::{DataError, DataSpec, LoadOptions, Loaded, load};
+use steepest_io::{DataError, DataSpec, Known, LoadOptions, Loaded, load};
 use tempfile::TempDir;
 
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// Options that look nowhere but in `folders`.
+/// Options that look nowhere but in `folders`, and never ask the network.
 pub fn looking_in(folders: &[&Path]) -> LoadOptions {
     let folders = folders.iter().map(|folder| folder.to_path_buf()).collect();
-    LoadOptions { folders, ..LoadOptions::default() }
+    let known = Known::all().into_iter().map(|known| Known { elsewhere: Vec::new(), ..known }).collect();
+    LoadOptions { folders, known, cache: None, fetch: None, ..LoadOptions::default() }
 }
 
 pub fn load_path(path: &Path) -> Result<Loaded, DataError> {
