@@ -19,9 +19,9 @@ const MIN_PER_THREAD: usize = 64;
 
 /// A folder of images, of which only the names have been read.
 ///
-/// It has the folders `train` and `test`, or one of them, with a folder for each class; or these directly; or no folders,
-/// but images that have no targets. Rows come in the order of their classes, then of their files' names. The classes are
-/// those of both parts, sorted as numbers if all are whole numbers.
+/// It has the folders `train` and `test`, or one of them, with a folder for each class; or these directly; or no
+/// folders, but images that have no targets. Rows come in the order of their classes, then of their files' names. The
+/// classes are those of both parts, sorted as numbers if all are whole numbers, else by name.
 pub struct ImageFolder {
     folder: PathBuf,
     /// In the order of [`Part`]; one without a part where there are none.
@@ -218,7 +218,7 @@ impl Walk {
         self.check_link(folder, folder.is_symlink())?;
         let (images, folders) = self.images(folder)?;
         let mut classes = Vec::new();
-        for (name, path) in folders {
+        for Entry { name, path, .. } in folders {
             let (images, _) = self.images(&path)?;
             if !images.is_empty() {
                 classes.push((name, images));
@@ -233,21 +233,21 @@ impl Walk {
         Ok(Listing { images, classes })
     }
 
-    /// The PNG files of a folder, sorted, and the folders in it with their names.
-    #[allow(clippy::type_complexity)]
-    fn images(&self, folder: &Path) -> Result<(Vec<PathBuf>, Vec<(String, PathBuf)>), DataError> {
+    /// The PNG files of a folder, sorted, and the folders in it.
+    fn images(&self, folder: &Path) -> Result<(Vec<PathBuf>, Vec<Entry>), DataError> {
         // Once for the error that `entries` would pass over.
         std::fs::read_dir(folder).map_err(|source| DataError::io(folder, source))?;
         let (mut images, mut folders) = (Vec::new(), Vec::new());
-        for Entry { name, path, kind } in entries(folder) {
-            let is_png = has_extension(&name, &["png"]);
+        for entry in entries(folder) {
+            let Entry { name, path, kind } = &entry;
+            let is_png = has_extension(name, &["png"]);
             let is_dir = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
             if is_dir || is_png {
-                self.check_link(&path, kind.is_symlink())?;
+                self.check_link(path, kind.is_symlink())?;
             }
             match (is_dir, is_png) {
-                (true, _) => folders.push((name, path)),
-                (false, true) if kind.is_file() || path.is_file() => images.push(path),
+                (true, _) => folders.push(entry),
+                (false, true) if kind.is_file() || path.is_file() => images.push(entry.path),
                 _ => {}
             }
         }

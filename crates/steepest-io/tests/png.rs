@@ -83,7 +83,7 @@ fn every_colour_type_and_depth_becomes_grey() {
     let greys = [76, 150, 29, 18];
     let rgba = [255, 0, 0, 7, /**/ 0, 255, 0, 0, /**/ 0, 0, 255, 255, /**/ 10, 20, 30, 128];
     let wide = |bytes: &[u8]| bytes.iter().flat_map(|&byte| [byte, 0x99]).collect::<Vec<u8>>();
-    let cases: [(ColorType, BitDepth, (u32, u32), Vec<u8>, Vec<u8>); 12] = [
+    let cases = [
         (Grayscale, One, (2, 3), vec![0b1010_0000, 0b0100_0000], vec![255, 0, 255, 0, 255, 0]),
         (Grayscale, Two, (1, 4), vec![0b00_01_10_11], vec![0, 85, 170, 255]),
         (Grayscale, Four, (1, 3), vec![0x01, 0xf0], vec![0, 17, 255]),
@@ -157,7 +157,7 @@ fn palettes_of_every_depth_with_transparency() {
 #[test]
 fn interlaced_images_are_put_together() {
     // Adam7 of 5 x 3, by hand: each pass is its own image, each line begins with a filter byte.
-    // Passes by row, column: start (0,0) step 8; (0,4) step 8; (4,0); (0,2) step 4; (2,0) step 4 x 2; (0,1) step 2; (1,0).
+    // Rows and columns of the passes, which begin at (0, 0), (0, 4), (4, 0), (0, 2), (2, 0), (0, 1), (1, 0).
     let pixel = |y: u8, x: u8| y * 50 + x * 7;
     let passes: [(&[u8], &[u8]); 7] = [
         (&[0], &[0]),
