@@ -34,8 +34,9 @@ pub enum Command {
     #[command(after_help = "Example:
   steepest evaluate runs/digits-1/model.safetensors --data mnist/test")]
     Evaluate(EvaluateArgs),
-    /// Predict rows of CSV, NPZ or IDX files
+    /// Predict rows of CSV, NPZ or IDX files, or PNG images
     #[command(after_help = "Examples:
+  steepest predict runs/digits-1 photo.png                of any size, brought to MNIST's frame
   steepest predict model.safetensors test.csv --kaggle > submission.csv
   steepest predict model.safetensors digits/test --rows ..5 --json")]
     Predict(PredictArgs),
@@ -227,7 +228,8 @@ pub struct EvaluateArgs {
 pub struct PredictArgs {
     /// Model file, or the run folder it is in
     pub model: PathBuf,
-    /// Files or data sets to predict; labels in them are ignored
+    /// Files or data sets to predict; labels in them are ignored. A PNG image of any size is one row: made light on
+    /// dark, scaled and centred as MNIST's digits are
     #[arg(required = true, value_name = "FILES")]
     pub files: Vec<String>,
     #[command(flatten)]
@@ -235,6 +237,9 @@ pub struct PredictArgs {
     /// For a model whose predictions depend on the other rows: take all rows as one batch
     #[arg(long)]
     pub as_one_batch: bool,
+    /// Take the pixels of PNG images as they are: they must have the model's size
+    #[arg(long)]
+    pub as_is: bool,
     /// Print one JSON object
     #[arg(long, group = "format")]
     pub json: bool,

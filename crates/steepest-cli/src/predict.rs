@@ -1,5 +1,6 @@
 //! `steepest predict`
 
+mod images;
 mod rows;
 
 use std::io::{BufWriter, Write};
@@ -36,7 +37,10 @@ fn predict<T: Float + Serialize>(args: &PredictArgs, model: &Model<T>) -> Result
     let first_row = first_row(args.run.rows.as_deref())?;
     let mut files = Vec::new();
     for file in &args.files {
-        let data = load_data(model, file, &args.run)?;
+        let data = match (args.as_is, images::find(file)?) {
+            (false, Some(image)) => images::load(model, file, &image, args.run.rows.as_deref())?,
+            _ => load_data(model, file, &args.run)?,
+        };
         check_features(model, &data, file)?;
         let predictions = model.predict(&data, &mut pool);
         files.push(Predicted {

@@ -36,7 +36,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// The first bytes belong to no format that is read.
-    #[error("{path} begins with {found}, which is none of IDX (plain or gzip), NPZ, NPY or CSV text")]
+    #[error("{path} begins with {found}, which is none of IDX (plain or gzip), NPZ, NPY, PNG or CSV text")]
     UnknownFormat {
         /// The file.
         path: PathBuf,
@@ -138,7 +138,8 @@ pub enum DataError {
     /// A folder without data files.
     #[error(
         "{path} is a folder without IDX files (train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], \
-         t10k-images-idx3-ubyte[.gz], t10k-labels-idx1-ubyte[.gz]): put them there, or name a file"
+         t10k-images-idx3-ubyte[.gz], t10k-labels-idx1-ubyte[.gz]) and without folders of PNG images, one for each \
+         class: put them there, or name a file"
     )]
     FolderWithoutData {
         /// The folder.
@@ -413,6 +414,9 @@ pub enum DataError {
         n_samples: usize,
     },
 
+    /// An image or a folder of images could not be read or written.
+    #[error(transparent)]
+    Image(#[from] crate::image_error::ImageError),
     /// The arrays do not make a data set.
     #[error(transparent)]
     Dataset(#[from] DatasetError),

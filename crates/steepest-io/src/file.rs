@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use crate::error::DataError;
+use crate::png::SIGNATURE;
 
 /// What the first bytes of a file say it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,7 @@ pub(crate) enum Format {
     Gzip,
     Zip,
     Npy,
+    Png,
     Text,
 }
 
@@ -30,6 +32,7 @@ pub(crate) fn open(path: &Path) -> Result<(Format, BufReader<File>), DataError> 
         [0x1f, 0x8b, ..] => Format::Gzip,
         [b'P', b'K', 3 | 5, 4 | 6, ..] => Format::Zip,
         [0x93, b'N', b'U', b'M', ..] => Format::Npy,
+        _ if head.starts_with(&SIGNATURE) => Format::Png,
         [0, 0, 0x08..=0x0e, ..] => Format::Idx,
         _ if is_markup(head) => return Err(DataError::WebPage { path: path.into() }),
         _ if head.contains(&0) => {
@@ -39,6 +42,11 @@ pub(crate) fn open(path: &Path) -> Result<(Format, BufReader<File>), DataError> 
         _ => Format::Text,
     };
     Ok((format, reader))
+}
+
+/// Whether a file begins as PNG images do.
+pub(crate) fn is_png(path: &Path) -> bool {
+    matches!(open(path), Ok((Format::Png, _)))
 }
 
 /// No table of numbers begins with an angle bracket.

@@ -11,6 +11,7 @@ use crate::error::DataError;
 use crate::fetch::Fetch;
 use crate::file::{Format, open};
 use crate::idx::{read_idx, read_idx_part};
+use crate::image_folder::{ImageFolder, read_image};
 use crate::known::Known;
 use crate::npy::read_npy;
 use crate::npz::{ArrayNames, Npz};
@@ -88,7 +89,7 @@ fn load_source(
     options: &LoadOptions,
 ) -> Result<Loaded, DataError> {
     let path = match source {
-        Source::File(path) | Source::Folder(path) => Some(path.as_path()),
+        Source::File(path) | Source::Folder(path) | Source::Images(path) => Some(path.as_path()),
         Source::Digits { .. } => None,
     };
     let wanted = named.or(default);
@@ -113,6 +114,18 @@ fn load_source(
         (Source::Folder(folder), _) => {
             parts(wanted, options.rows, |part, rows| cut(read_idx_part(folder, part)?, rows))
         }
+        (Source::Images(folder), _) => {
+            let mut images = ImageFolder::open(folder)?;
+            match images.parts()[..] {
+                [] => match named {
+                    Some(part) => Err(DataError::NoParts { path: folder.into(), part: part.name() }),
+                    None => Ok(Loaded::One(images.read_whole(options.rows)?)),
+                },
+                // As with NPZ files.
+                [only] if named.is_none() => Ok(Loaded::One(images.read_part(only, options.rows)?)),
+                _ => parts(wanted, options.rows, |part, rows| images.read_part(part, rows)),
+            }
+        }
         (Source::File(path), Some(Format::Zip)) => {
             let mut npz = Npz::open(path, &options.arrays)?;
             match npz.parts()[..] {
@@ -124,6 +137,7 @@ fn load_source(
         }
         (Source::File(path), Some(Format::Idx | Format::Gzip)) => whole(path, read_idx(path)?),
         (Source::File(path), Some(Format::Npy)) => whole(path, read_npy(path)?),
+        (Source::File(path), Some(Format::Png)) => whole(path, read_image(path)?),
         (Source::File(path), _) => whole(path, read_csv(path, &options.csv)?),
     }
 }

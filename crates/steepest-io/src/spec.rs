@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use crate::error::DataError;
 use crate::fetch::obtain;
+use crate::file::is_png;
 use crate::idx::is_idx_folder;
+use crate::image_error::ImageError;
+use crate::image_folder::{is_image_folder, other_image, whole_of_part};
 use crate::known::Known;
 use crate::load::LoadOptions;
 
@@ -40,7 +43,7 @@ impl Part {
     }
 }
 
-/// The name of a data set: a file, a folder with MNIST's four IDX files, `mnist`, `fashion-mnist`, `digits` or
+/// The name of a data set: a file, a folder with MNIST's four IDX files or of PNG images, `mnist`, `fashion-mnist`, `digits` or
 /// `digits:SEED`; with `/train` or `/test` behind it where only that part is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSpec {
@@ -52,6 +55,7 @@ pub struct DataSpec {
 pub(crate) enum Source {
     Digits { seed: u64 },
     Folder(PathBuf),
+    Images(PathBuf),
     File(PathBuf),
 }
 
@@ -71,8 +75,17 @@ impl DataSpec {
     /// what has to be downloaded last.
     pub(crate) fn resolve(&self, options: &LoadOptions) -> Result<(Source, Option<Part>), DataError> {
         let whole = self.text.as_str();
-        if let Some(source) = find(whole, &options.folders) {
-            return Ok((source, None));
+        match find(whole, &options.folders) {
+            // Part of a larger whole, with which it shares its classes.
+            Some(Source::Images(folder)) => {
+                let part = folder.file_name().and_then(|name| Part::parse(name.to_str()?));
+                return Ok(match part.and_then(|_| whole_of_part(&folder)) {
+                    Some(set) => (Source::Images(set), part),
+                    None => (Source::Images(folder), None),
+                });
+            }
+            Some(source) => return Ok((source, None)),
+            None => {}
         }
         if let Some((base, name)) = whole.rsplit_once('/') {
             let part = Part::parse(name);
@@ -84,6 +97,9 @@ impl DataSpec {
             if let Some(source) = source {
                 return match part {
                     Some(part) => Ok((source, Some(part))),
+                    None if places(whole, &options.folders).iter().any(|place| place.is_dir()) => {
+                        Err(self.not_found(options))
+                    }
                     None => Err(DataError::Part { spec: base.into(), part: name.into() }),
                 };
             }
@@ -91,6 +107,14 @@ impl DataSpec {
         match self.digits(whole)? {
             Some(digits) => Ok((digits, None)),
             None => Ok((known(whole, options, true)?.ok_or_else(|| self.not_found(options))?, None)),
+        }
+    }
+
+    /// The file that the name stands for, if that is a PNG image.
+    pub fn png(&self, folders: &[PathBuf]) -> Option<PathBuf> {
+        match find(&self.text, folders) {
+            Some(Source::File(path)) if is_png(&path) => Some(path),
+            _ => None,
         }
     }
 
@@ -116,7 +140,11 @@ impl DataSpec {
         };
         let mut places = places(base, &options.folders);
         if let Some(folder) = places.iter().find(|place| place.is_dir()) {
-            return DataError::FolderWithoutData { path: folder.clone() };
+            let folder = folder.clone();
+            return match other_image(&folder) {
+                Some(found) => ImageError::OtherFormats { folder, found }.into(),
+                None => DataError::FolderWithoutData { path: folder },
+            };
         }
         let known = options.known.iter().find(|known| known.name == base);
         if let Some(known) = known {
@@ -167,10 +195,14 @@ fn places(name: &str, folders: &[PathBuf]) -> Vec<PathBuf> {
     roots.into_iter().flat_map(with_npz).collect()
 }
 
-/// The first place with a file, or with a folder of IDX files: a folder of something else is not in the way.
+/// The first place with a file, or with a folder of IDX files or images: a folder of something else is not in the way.
 pub(crate) fn find(name: &str, folders: &[PathBuf]) -> Option<Source> {
     places(name, folders).into_iter().find_map(|place| match place.metadata() {
-        Ok(found) if found.is_dir() => is_idx_folder(&place).then_some(Source::Folder(place)),
+        Ok(found) if found.is_dir() => match place {
+            place if is_idx_folder(&place) => Some(Source::Folder(place)),
+            place if is_image_folder(&place) => Some(Source::Images(place)),
+            _ => None,
+        },
         Ok(_) => Some(Source::File(place)),
         Err(_) => None,
     })
