@@ -293,7 +293,8 @@ pub enum DataCommand {
     #[command(after_help = "Examples:
   steepest data convert train.csv train.npz
   steepest data convert mnist.npz mnist-idx               a folder of IDX files
-  steepest data convert mnist/test --rows ..1000 test.csv")]
+  steepest data convert mnist/test --rows ..1000 test.csv
+  steepest data convert digits:3/test --rows ..100 digits --to png")]
     Convert(ConvertArgs),
     /// Download a known data set, or check the one that is there
     #[command(after_help = "Example:
@@ -317,7 +318,7 @@ pub struct ConvertArgs {
     /// What to write; it must not be there yet
     #[arg(value_name = "FILE OR FOLDER")]
     pub to: PathBuf,
-    /// idx, npz, npy or csv [default: what the name of the file says; a folder is of IDX files]
+    /// idx, npz, npy, csv or png [default: what the name of the file says; a folder is of IDX files]
     #[arg(long = "to", value_name = "FORM")]
     pub form: Option<String>,
     /// Rows to use, such as ..10000 or 1000..42000

@@ -130,8 +130,8 @@ impl Table<'_> {
         };
         let targets = columns.target.map(targets).transpose()?;
         let dataset = Dataset::new(cells.into_inputs(), columns.n_features(), targets)?;
-        Ok(match columns.side {
-            Some(side) => dataset.with_image(side, side),
+        Ok(match columns.image {
+            Some((height, width)) => dataset.with_image(height, width),
             None => dataset,
         })
     }

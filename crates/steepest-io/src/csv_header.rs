@@ -21,8 +21,8 @@ pub(crate) struct Columns {
     pub(crate) len: usize,
     /// Which one is the target.
     pub(crate) target: Option<usize>,
-    /// The side of the square image that the inputs are.
-    pub(crate) side: Option<usize>,
+    /// Height and width of the image that the inputs are.
+    pub(crate) image: Option<(usize, usize)>,
     names: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ impl Columns {
             has_header: has_names || is_numbered,
             len: first.len(),
             target: None,
-            side: None,
+            image: None,
             names: if has_names { first.iter().map(text).collect() } else { Vec::new() },
         };
         if let Some(column) = columns.names.iter().position(String::is_empty) {
@@ -51,7 +51,11 @@ impl Columns {
             None if has_names => columns.usual_target(path)?,
             None => image_side(columns.len - 1).map(|_| 0),
         };
-        columns.side = if has_names { columns.named_side() } else { image_side(columns.n_features()) };
+        columns.image = if has_names {
+            columns.named_image()
+        } else {
+            image_side(columns.n_features()).map(|side| (side, side))
+        };
         if columns.n_features() == 0 {
             let shape = "no column besides the target".into();
             return Err(DataError::NoData { place: path.display().to_string(), shape });
@@ -96,14 +100,16 @@ impl Columns {
         }
     }
 
-    /// The side of an image whose columns are named `pixel0`, `pixel1`, ... or `1x1`, `1x2`, ...
-    fn named_side(&self) -> Option<usize> {
+    /// The image whose columns are named `pixel0`, `pixel1`, ..., which is square, or `1x1`, `1x2`, ... to its size.
+    fn named_image(&self) -> Option<(usize, usize)> {
         let mut inputs = (0..self.len).filter(|&column| Some(column) != self.target).map(|c| &self.names[c]);
-        let side = square_side(self.n_features())?;
-        let all_pixels = inputs.clone().all(|name| name.starts_with("pixel"));
-        let from_1x1 =
-            inputs.next()? == "1x1" && (side == 1 || *inputs.next_back()? == format!("{side}x{side}"));
-        (all_pixels || from_1x1).then_some(side)
+        if inputs.clone().all(|name| name.starts_with("pixel")) {
+            return square_side(self.n_features()).map(|side| (side, side));
+        }
+        let first = inputs.next()?;
+        let (height, width) = inputs.next_back().unwrap_or(first).split_once('x')?;
+        let (height, width): (usize, usize) = (height.parse().ok()?, width.parse().ok()?);
+        (first == "1x1" && height.checked_mul(width)? == self.n_features()).then_some((height, width))
     }
 }
 

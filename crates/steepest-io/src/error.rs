@@ -341,7 +341,9 @@ pub enum DataError {
     },
 
     /// No form in which data sets are written.
-    #[error("`{name}` is no form in which data sets are written: choose one of idx, npz, npy and csv (--to)")]
+    #[error(
+        "`{name}` is no form in which data sets are written: choose one of idx, npz, npy, csv and png (--to)"
+    )]
     Format {
         /// What was asked for.
         name: String,

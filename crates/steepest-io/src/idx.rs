@@ -49,11 +49,11 @@ pub fn read_idx(path: &Path) -> Result<Dataset, DataError> {
     layout.dataset(inputs, None)
 }
 
-/// Whether a folder has any of the four files.
-pub(crate) fn is_idx_folder(folder: &Path) -> bool {
-    [Part::Train, Part::Test]
-        .into_iter()
-        .any(|part| find(folder, part, "images").is_some() || find(folder, part, "labels").is_some())
+/// The parts of which a folder has a file.
+pub(crate) fn idx_parts(folder: &Path) -> Vec<Part> {
+    let has = |part, what| find(folder, part, what).is_some();
+    let is_there = |part: &Part| has(*part, "images") || has(*part, "labels");
+    [Part::Train, Part::Test].into_iter().filter(is_there).collect()
 }
 
 /// What the names of a part's files begin with.

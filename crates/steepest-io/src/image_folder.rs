@@ -20,8 +20,9 @@ const MIN_PER_THREAD: usize = 64;
 /// A folder of images, of which only the names have been read.
 ///
 /// It has the folders `train` and `test`, or one of them, with a folder for each class; or these directly; or no
-/// folders, but images that have no targets. Rows come in the order of their classes, then of their files' names. The
-/// classes are those of both parts, sorted as numbers if all are whole numbers, else by name.
+/// folders, but images that have no targets. Rows come in the order of their files' names, then of their classes, so that the
+/// first rows are of all classes. The classes are those of both parts, sorted as numbers if all are whole numbers, else by
+/// name.
 pub struct ImageFolder {
     folder: PathBuf,
     /// In the order of [`Part`]; one without a part where there are none.
@@ -272,18 +273,18 @@ impl Listing {
         self.images.is_empty() && self.classes.is_empty()
     }
 
-    /// The files in the order of `classes`, which are more than those of the listing, and their labels.
+    /// The files in the order of their names, and of `classes` where several have the same name; and their labels.
     fn rows(&self, classes: &[String]) -> (Vec<&PathBuf>, Option<Vec<u32>>) {
         if self.classes.is_empty() {
             return (self.images.iter().collect(), None);
         }
-        let (mut files, mut labels) = (Vec::new(), Vec::new());
+        let mut rows: Vec<(&PathBuf, u32)> = Vec::new();
         for (label, class) in (0..).zip(classes) {
-            for (_, images) in self.classes.iter().filter(|(name, _)| name == class) {
-                files.extend(images);
-                labels.resize(files.len(), label);
-            }
+            let of_class = self.classes.iter().filter(|(name, _)| name == class);
+            rows.extend(of_class.flat_map(|(_, images)| images).map(|path| (path, label)));
         }
+        rows.sort_by_key(|(path, label)| (path.file_name(), *label));
+        let (files, labels) = rows.into_iter().unzip();
         (files, Some(labels))
     }
 }

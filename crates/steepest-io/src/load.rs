@@ -10,7 +10,7 @@ use crate::digits::digits;
 use crate::error::DataError;
 use crate::fetch::Fetch;
 use crate::file::{Format, open};
-use crate::idx::{read_idx, read_idx_part};
+use crate::idx::{idx_parts, read_idx, read_idx_part};
 use crate::image_folder::{ImageFolder, read_image};
 use crate::known::Known;
 use crate::npy::read_npy;
@@ -112,7 +112,12 @@ fn load_source(
     match (source, format) {
         (Source::Digits { seed }, _) => parts(wanted, options.rows, |part, rows| digits(*seed, part, rows)),
         (Source::Folder(folder), _) => {
-            parts(wanted, options.rows, |part, rows| cut(read_idx_part(folder, part)?, rows))
+            let read = |part, rows| cut(read_idx_part(folder, part)?, rows);
+            match idx_parts(folder)[..] {
+                // One part alone is the whole, by its own name or none.
+                [only] if named.is_none() => Ok(Loaded::One(read(only, options.rows)?)),
+                _ => parts(wanted, options.rows, read),
+            }
         }
         (Source::Images(folder), _) => {
             let mut images = ImageFolder::open(folder)?;
@@ -121,7 +126,6 @@ fn load_source(
                     Some(part) => Err(DataError::NoParts { path: folder.into(), part: part.name() }),
                     None => Ok(Loaded::One(images.read_whole(options.rows)?)),
                 },
-                // As with NPZ files.
                 [only] if named.is_none() => Ok(Loaded::One(images.read_part(only, options.rows)?)),
                 _ => parts(wanted, options.rows, |part, rows| images.read_part(part, rows)),
             }
@@ -130,7 +134,6 @@ fn load_source(
             let mut npz = Npz::open(path, &options.arrays)?;
             match npz.parts()[..] {
                 [] => whole(path, npz.read_whole()?),
-                // One part alone is the whole, by its own name or none.
                 [only] if named.is_none() => Ok(Loaded::One(cut(npz.read_part(only)?, options.rows)?)),
                 _ => parts(wanted, options.rows, |part, rows| cut(npz.read_part(part)?, rows)),
             }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::error::DataError;
 use crate::fetch::obtain;
 use crate::file::is_png;
-use crate::idx::is_idx_folder;
+use crate::idx::idx_parts;
 use crate::image_error::ImageError;
 use crate::image_folder::{is_image_folder, other_image, whole_of_part};
 use crate::known::Known;
@@ -199,7 +199,7 @@ fn places(name: &str, folders: &[PathBuf]) -> Vec<PathBuf> {
 pub(crate) fn find(name: &str, folders: &[PathBuf]) -> Option<Source> {
     places(name, folders).into_iter().find_map(|place| match place.metadata() {
         Ok(found) if found.is_dir() => match place {
-            place if is_idx_folder(&place) => Some(Source::Folder(place)),
+            place if !idx_parts(&place).is_empty() => Some(Source::Folder(place)),
             place if is_image_folder(&place) => Some(Source::Images(place)),
             _ => None,
         },
