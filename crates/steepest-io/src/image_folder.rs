@@ -320,14 +320,13 @@ fn read_all(
             if failed_at.load(Ordering::Relaxed) < row {
                 return Ok(());
             }
-            read_one(&mut decoder, path, first, (height, width), out).map_err(|error| {
+            read_one(&mut decoder, path, first, (height, width), out).inspect_err(|_| {
                 failed_at.fetch_min(row, Ordering::Relaxed);
-                (row, error)
             })?;
         }
         Ok(())
     };
-    let results: Vec<Result<(), (usize, DataError)>> = thread::scope(|scope| {
+    let results: Vec<Result<(), DataError>> = thread::scope(|scope| {
         let pieces = files.chunks(per_thread).zip(pixels.chunks_mut(per_thread * height * width));
         let workers: Vec<_> = (0..)
             .step_by(per_thread)
@@ -338,10 +337,8 @@ fn read_all(
         joined.map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
     // In the order of the rows.
-    match results.into_iter().find_map(Result::err) {
-        Some((_, error)) => Err(error),
-        None => Ok(pixels),
-    }
+    results.into_iter().collect::<Result<(), DataError>>()?;
+    Ok(pixels)
 }
 
 fn read_one(
