@@ -48,14 +48,14 @@ pub(crate) fn check(file: &KnownFile, mut packed: impl BufRead) -> Result<(), St
 
 /// How many bytes there are, and their checksum.
 fn digest<D: Digest>(mut reader: impl Read) -> io::Result<(u64, String)> {
-    let (mut hash, mut chunk, mut length) = (D::new(), vec![0; CHUNK], 0);
+    let (mut hash, mut chunk, mut length) = (D::new(), vec![0; CHUNK], 0u64);
     loop {
         let n = match reader.read(&mut chunk) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
             n => n?,
         };
         let Some(new @ [_, ..]) = chunk.get(..n) else { break };
-        length += n as u64;
+        length = u64::saturating_add(length, n as u64);
         hash.update(new);
     }
     Ok((length, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))

@@ -48,17 +48,16 @@ pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset, DataError>
     }
     let columns = Columns::of(&record, path, options.target.as_deref())?;
     let mut table = Table { path, cells: Cells::new(options.double), labels: Labels::default(), columns };
-    let mut n_rows = 0;
+    let mut is_empty = table.columns.has_header;
     if !table.columns.has_header {
         table.push(&record)?;
-        n_rows += 1;
     }
-    n_rows += table.read_bytes(&mut reader).map_err(|source| DataError::io(path, source))?;
+    is_empty &= table.read_bytes(&mut reader).map_err(|source| DataError::io(path, source))? == 0;
     while reader.read_byte_record(&mut record).map_err(failed)? {
         table.push(&record)?;
-        n_rows += 1;
+        is_empty = false;
     }
-    if n_rows == 0 {
+    if is_empty {
         return Err(no_rows("a header without rows"));
     }
 
@@ -105,17 +104,18 @@ impl Table<'_> {
             return Ok(0);
         }
         let lines = Lines { n_columns: columns.len, target: columns.target };
-        let (mut n_rows, mut n_bytes) = (0, 0);
+        let (mut byte, mut line, mut n_rows) = (start, position.line(), 0u64);
         read_lines(reader.get_mut(), lines, |rows| {
             pixels.extend_from_slice(&rows.pixels);
-            for (line, label) in (position.line() + n_rows..).zip(&rows.labels) {
+            for (line, label) in (line..).zip(&rows.labels) {
                 labels.push_number(*label, line);
             }
-            n_rows += rows.n_rows;
-            n_bytes += rows.bytes as u64;
+            byte = byte.saturating_add(rows.bytes as u64);
+            line = line.saturating_add(rows.n_rows);
+            n_rows = n_rows.saturating_add(rows.n_rows);
         })?;
-        let (line, record) = (position.line() + n_rows, position.record() + n_rows);
-        position.set_byte(start + n_bytes).set_line(line).set_record(record);
+        let record = position.record().saturating_add(n_rows);
+        position.set_byte(byte).set_line(line).set_record(record);
         reader.seek_raw(SeekFrom::Start(position.byte()), position).map_err(std::io::Error::other)?;
         Ok(n_rows)
     }

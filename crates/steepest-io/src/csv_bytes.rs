@@ -180,13 +180,13 @@ fn last_cell(line: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 #[inline(always)]
-fn digit(byte: u8) -> Option<u16> {
+pub(crate) fn digit(byte: u8) -> Option<u16> {
     byte.is_ascii_digit().then(|| u16::from(byte & 0xf))
 }
 
 /// A number of three digits, if it fits a byte.
 #[inline(always)]
-fn number(hundreds: u16, tens: u16, ones: u8) -> Option<u8> {
+pub(crate) fn number(hundreds: u16, tens: u16, ones: u8) -> Option<u8> {
     u8::try_from(hundreds.wrapping_mul(100).wrapping_add(tens.wrapping_mul(10)).wrapping_add(digit(ones)?))
         .ok()
 }

@@ -6,6 +6,7 @@ use csv::ByteRecord;
 use steepest::{Inputs, Targets};
 
 use crate::classes::Classes;
+use crate::csv_bytes::{digit, number as number_of};
 use crate::error::CellProblem;
 
 /// Inputs as they are read: bytes as long as every cell fits one.
@@ -79,14 +80,12 @@ fn push_bytes(bytes: &mut Vec<u8>, record: &ByteRecord, target: Option<usize>) -
 
 /// A whole number from 0 to 255, written with up to three digits: nearly every cell of an image.
 fn byte(cell: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| Some(u16::from(byte.wrapping_sub(b'0'))).filter(|&digit| digit < 10);
-    let value = match *cell {
-        [a] => digit(a)?,
-        [a, b] => digit(a)? * 10 + digit(b)?,
-        [a, b, c] => digit(a)? * 100 + digit(b)? * 10 + digit(c)?,
-        _ => return None,
-    };
-    u8::try_from(value).ok()
+    match *cell {
+        [a] => number_of(0, 0, a),
+        [a, b] => number_of(0, digit(a)?, b),
+        [a, b, c] => number_of(digit(a)?, digit(b)?, c),
+        _ => None,
+    }
 }
 
 fn number<T: std::str::FromStr>(cell: &[u8], is_finite: impl Fn(&T) -> bool) -> Result<T, CellProblem> {
@@ -156,22 +155,28 @@ impl Labels {
     pub(crate) fn into_targets(self) -> Result<Targets, (u64, CellProblem)> {
         let texts = || self.texts.iter().map(|(text, _)| text.as_str());
         if let Ok(integers) = texts().map(str::parse).collect::<Result<Vec<i64>, _>>() {
-            let labels: Vec<i64> = self.rows.iter().map(|&id| integers[id as usize]).collect();
+            let labels: Vec<i64> = of_rows(&self.rows, &integers);
             return Ok(Classes::of(&[&labels]).targets(&labels));
         }
         if let Ok(numbers) = texts().map(str::parse).collect::<Result<Vec<f64>, _>>() {
-            if let Some(id) = numbers.iter().position(|value| !value.is_finite()) {
-                let (text, line) = &self.texts[id];
+            if let Some((_, (text, line))) =
+                numbers.iter().zip(&self.texts).find(|(value, _)| !value.is_finite())
+            {
                 return Err((*line, CellProblem::NotFinite(shown(text.as_bytes()))));
             }
-            let values = self.rows.iter().map(|&id| numbers[id as usize]).collect();
+            let values = of_rows(&self.rows, &numbers);
             return Ok(Targets::Values { values, n_outputs: 1 });
         }
         let mut names: Vec<String> = texts().map(str::to_string).collect();
         names.sort_unstable();
         let class_of: Vec<u32> =
             texts().map(|text| names.partition_point(|name| name.as_str() < text) as u32).collect();
-        let labels = self.rows.iter().map(|&id| class_of[id as usize]).collect();
+        let labels = of_rows(&self.rows, &class_of);
         Ok(Targets::Classes { labels, names })
     }
+}
+
+/// What each row's id stands for; every id has a place.
+fn of_rows<T: Copy>(ids: &[u32], meant: &[T]) -> Vec<T> {
+    ids.iter().filter_map(|&id| meant.get(id as usize).copied()).collect()
 }

@@ -44,12 +44,12 @@ impl Columns {
             names: if has_names { first.iter().map(text).collect() } else { Vec::new() },
         };
         if let Some(column) = columns.names.iter().position(String::is_empty) {
-            return Err(DataError::CsvUnnamed { path: path.into(), column: column + 1 });
+            return Err(DataError::CsvUnnamed { path: path.into(), column: column.saturating_add(1) });
         }
         columns.target = match wanted {
             Some(wanted) => Some(columns.find(wanted, path)?),
             None if has_names => columns.usual_target(path)?,
-            None => image_side(columns.len - 1).map(|_| 0),
+            None => image_side(columns.len.saturating_sub(1)).map(|_| 0),
         };
         columns.image = if has_names {
             columns.named_image()
@@ -65,19 +65,22 @@ impl Columns {
 
     /// Columns of inputs.
     pub(crate) fn n_features(&self) -> usize {
-        self.len - usize::from(self.target.is_some())
+        self.len.saturating_sub(usize::from(self.target.is_some()))
     }
 
     /// A column's name, or its number, from 1.
     pub(crate) fn name(&self, column: usize) -> String {
-        self.names.get(column).cloned().unwrap_or_else(|| (column + 1).to_string())
+        self.names.get(column).cloned().unwrap_or_else(|| column.saturating_add(1).to_string())
     }
 
     fn find(&self, wanted: &str, path: &Path) -> Result<usize, DataError> {
         (0..self.len).find(|&column| self.name(column) == wanted).ok_or_else(|| {
             let shown: Vec<String> =
                 (0..self.len.min(8)).map(|column| format!("`{}`", self.name(column))).collect();
-            let more = if self.len > 8 { format!(" and {} more", self.len - 8) } else { String::new() };
+            let more = match self.len.saturating_sub(8) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
             DataError::CsvTarget {
                 path: path.into(),
                 target: wanted.into(),
@@ -87,9 +90,8 @@ impl Columns {
     }
 
     fn usual_target(&self, path: &Path) -> Result<Option<usize>, DataError> {
-        let is_usual =
-            |&column: &usize| TARGET_NAMES.iter().any(|n| self.names[column].eq_ignore_ascii_case(n));
-        let mut usual = (0..self.len).filter(is_usual);
+        let is_usual = |name: &str| TARGET_NAMES.iter().any(|usual| name.eq_ignore_ascii_case(usual));
+        let mut usual = (0..).zip(&self.names).filter(|(_, name)| is_usual(name)).map(|(column, _)| column);
         match (usual.next(), usual.next()) {
             (Some(first), Some(second)) => Err(DataError::CsvTargets {
                 path: path.into(),
@@ -102,7 +104,8 @@ impl Columns {
 
     /// The image whose columns are named `pixel0`, `pixel1`, ..., which is square, or `1x1`, `1x2`, ... to its size.
     fn named_image(&self) -> Option<(usize, usize)> {
-        let mut inputs = (0..self.len).filter(|&column| Some(column) != self.target).map(|c| &self.names[c]);
+        let is_input = |(column, _): &(usize, &String)| Some(*column) != self.target;
+        let mut inputs = self.names.iter().enumerate().filter(is_input).map(|(_, name)| name);
         if inputs.clone().all(|name| name.starts_with("pixel")) {
             return square_side(self.n_features()).map(|side| (side, side));
         }
@@ -114,7 +117,7 @@ impl Columns {
 }
 
 fn square_side(n: usize) -> Option<usize> {
-    Some(n.isqrt()).filter(|side| side * side == n && n > 0)
+    Some(n.isqrt()).filter(|side| side.saturating_mul(*side) == n && n > 0)
 }
 
 fn image_side(n: usize) -> Option<usize> {

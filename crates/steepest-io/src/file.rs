@@ -36,7 +36,7 @@ pub(crate) fn open(path: &Path) -> Result<(Format, BufReader<File>), DataError> 
         [0, 0, 0x08..=0x0e, ..] => Format::Idx,
         _ if is_markup(head) => return Err(DataError::WebPage { path: path.into() }),
         _ if head.contains(&0) => {
-            let found = format!("the bytes {:02x?}", &head[..head.len().min(4)]);
+            let found = format!("the bytes {:02x?}", head.get(..4).unwrap_or(head));
             return Err(DataError::UnknownFormat { path: path.into(), found });
         }
         _ => Format::Text,

@@ -114,7 +114,7 @@ impl ImageFolder {
         let pixels = read_all(files, &first, (height, width), &self.folder)?;
         self.first = Some((first, (height, width)));
         let targets = labels.map(|labels| Targets::Classes { labels, names: self.classes.clone() });
-        let dataset = Dataset::new(Inputs::Bytes(pixels), height * width, targets)?;
+        let dataset = Dataset::new(Inputs::Bytes(pixels), height.saturating_mul(width), targets)?;
         Ok(dataset.with_image(height, width))
     }
 }
@@ -122,7 +122,7 @@ impl ImageFolder {
 /// Reads one image as a data set of one row `(1, height, width)`, without targets.
 pub(crate) fn read_image(path: &Path) -> Result<Dataset, DataError> {
     let image = read_png(path, Alpha::Ignored)?;
-    let dataset = Dataset::new(Inputs::Bytes(image.pixels), image.height * image.width, None)?;
+    let dataset = Dataset::new(Inputs::Bytes(image.pixels), image.height.saturating_mul(image.width), None)?;
     Ok(dataset.with_image(image.height, image.width))
 }
 
@@ -306,7 +306,8 @@ fn read_all(
 ) -> Result<Vec<u8>, DataError> {
     let n = files.len();
     let memory = || ImageError::Memory { folder: folder.into(), n, width, height };
-    let len = n.checked_mul(height * width).ok_or_else(memory)?;
+    let n_pixels = height.saturating_mul(width);
+    let len = n.checked_mul(n_pixels).ok_or_else(memory)?;
     // Asked first, because `vec!` would abort; its zeros cost nothing before they are written.
     Vec::<u8>::new().try_reserve_exact(len).map_err(|_| memory())?;
     let mut pixels = vec![0; len];
@@ -316,7 +317,7 @@ fn read_all(
     let failed_at = AtomicUsize::new(usize::MAX);
     let read = |start: usize, files: &[&PathBuf], out: &mut [u8]| {
         let mut decoder = GreyDecoder::default();
-        for ((row, path), out) in (start..).zip(files).zip(out.chunks_exact_mut(height * width)) {
+        for ((row, path), out) in (start..).zip(files).zip(out.chunks_exact_mut(n_pixels)) {
             if failed_at.load(Ordering::Relaxed) < row {
                 return Ok(());
             }
@@ -327,7 +328,7 @@ fn read_all(
         Ok(())
     };
     let results: Vec<Result<(), DataError>> = thread::scope(|scope| {
-        let pieces = files.chunks(per_thread).zip(pixels.chunks_mut(per_thread * height * width));
+        let pieces = files.chunks(per_thread).zip(pixels.chunks_mut(per_thread.saturating_mul(n_pixels)));
         let workers: Vec<_> = (0..)
             .step_by(per_thread)
             .zip(pieces)

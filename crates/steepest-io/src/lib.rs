@@ -1,5 +1,17 @@
 //! What touches files: data sets in, run folders and models out.
 
+// Files come from strangers: what they say is never taken for an index, a size or a proof.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
 mod array;
 mod atomic;
 pub mod builtin;

@@ -1,6 +1,9 @@
 //! An image of any size brought to a model's input, the way MNIST was made: light ink on dark, scaled into a box of 20
 //! by 20 pixels, its centre of mass in the middle of 28 by 28.
 
+// Sizes are those of an image that was decoded: none is large enough for its square to overflow.
+#![allow(clippy::arithmetic_side_effects)]
+
 use std::fmt;
 
 use crate::image_error::ImageError;

@@ -121,7 +121,7 @@ pub fn load_model(path: &Path) -> Result<AnyModel, ModelError> {
 fn model<T: Stored>(tensors: &SafeTensors, recipe: Recipe, metadata: Metadata) -> Result<Model<T>, String> {
     let network = network::<T>(tensors, &recipe)?;
     let sizes = &network.spec().sizes;
-    if sizes[1..sizes.len() - 1] != recipe.network.hidden {
+    if sizes.get(1..sizes.len().saturating_sub(1)) != Some(recipe.network.hidden.as_slice()) {
         return Err(format!(
             "its layers are {sizes:?}, but its plan has hidden layers {:?}",
             recipe.network.hidden
@@ -130,7 +130,9 @@ fn model<T: Stored>(tensors: &SafeTensors, recipe: Recipe, metadata: Metadata) -
     if tensors_sha256(&self::tensors(&network)) != metadata.tensors_sha256 {
         return Err("its weights are damaged: they do not have the checksum that they were saved with".into());
     }
-    let (n_in, n_out) = (sizes[0], sizes[sizes.len() - 1]);
+    let (Some(&n_in), Some(&n_out)) = (sizes.first(), sizes.last()) else {
+        return Err("it has no layers".into());
+    };
     let output = recipe.network.output.ok_or("its plan does not say what the output layer is")?;
     let divide_by = recipe.data.divide_by.ok_or("its plan does not say how inputs are scaled")?;
     if !divide_by.is_finite() || divide_by == 0.0 {
@@ -169,8 +171,8 @@ fn network<T: Stored>(tensors: &SafeTensors, recipe: &Recipe) -> Result<Network<
             format!("has no tensor {name}: expected layers.0.weight, layers.0.bias, …; found {names:?}")
         })
     };
-    let n_layers = recipe.network.hidden.len() + 1;
-    let expected = if recipe.network.bias { 2 * n_layers } else { n_layers };
+    let n_layers = recipe.network.hidden.len().saturating_add(1);
+    let expected = if recipe.network.bias { n_layers.saturating_mul(2) } else { n_layers };
     let mut sizes = Vec::new();
     for i in 0..n_layers {
         let &[n_out, n_in] = find(&format!("layers.{i}.weight"))?.shape() else {
@@ -194,14 +196,14 @@ fn network<T: Stored>(tensors: &SafeTensors, recipe: &Recipe) -> Result<Network<
     let mut network = Network::zeros(spec);
     for (i, layer) in network.layers().to_vec().into_iter().enumerate() {
         let weight = format!("layers.{i}.weight");
-        read_tensor(&find(&weight)?, &weight, &mut network.parameters[layer.weight])?;
+        read_tensor(&find(&weight)?, &weight, network.parameters.get_mut(layer.weight).unwrap_or_default())?;
         if !layer.bias.is_empty() {
             let bias = format!("layers.{i}.bias");
             let tensor = find(&bias)?;
             if tensor.shape() != [layer.n_out] {
                 return Err(format!("{bias} has shape {:?}; expected ({},)", tensor.shape(), layer.n_out));
             }
-            read_tensor(&tensor, &bias, &mut network.parameters[layer.bias])?;
+            read_tensor(&tensor, &bias, network.parameters.get_mut(layer.bias).unwrap_or_default())?;
         }
     }
     Ok(network)
@@ -222,8 +224,8 @@ fn read_tensor<T: Float>(tensor: &TensorView, name: &str, out: &mut [T]) -> Resu
         }
         other => return Err(format!("{name} is {other:?}; expected F32 or F64")),
     }
-    match out.iter().position(|x| !x.is_finite()) {
-        Some(i) => Err(format!("{name} has {} at element {i}; expected finite numbers", out[i])),
+    match out.iter().enumerate().find(|(_, x)| !x.is_finite()) {
+        Some((i, x)) => Err(format!("{name} has {x} at element {i}; expected finite numbers")),
         None => Ok(()),
     }
 }

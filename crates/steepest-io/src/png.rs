@@ -53,7 +53,7 @@ pub fn read_png(path: &Path, alpha: Alpha) -> Result<GreyImage, DataError> {
     let mut opened = decoder.open(path)?;
     let (height, width) = opened.size;
     // Zeros that the system gives cost nothing before they are written: a header alone takes no memory.
-    let mut pixels = vec![0; height * width];
+    let mut pixels = vec![0; height.saturating_mul(width)];
     opened.decode(alpha, &mut pixels)?;
     Ok(GreyImage { height, width, pixels })
 }
@@ -113,7 +113,7 @@ impl GreyDecoder {
         let damaged = |e| damaged(path, e);
         let (width, height) = decoder.read_header_info().map_err(damaged)?.size();
         let (height, width) = (height as usize, width as usize);
-        if height.max(width) > MAX_SIDE || height * width > MAX_PIXELS {
+        if height.max(width) > MAX_SIDE || height.saturating_mul(width) > MAX_PIXELS {
             let (path, max_side, max_pixels) = (path.into(), MAX_SIDE, MAX_PIXELS);
             return Err(ImageError::TooLarge { path, width, height, max_side, max_pixels }.into());
         }
@@ -143,7 +143,7 @@ impl Opened<'_> {
     fn rows(&mut self, alpha: Alpha, out: &mut [u8]) -> Result<(), png::DecodingError> {
         let (_, width) = self.size;
         let (color, _) = self.reader.output_color_type();
-        let line = color.samples() * width;
+        let line = color.samples().saturating_mul(width);
         if self.reader.info().interlaced {
             let mut frame = vec![0; self.reader.output_buffer_size().unwrap_or(0)];
             self.reader.next_frame(&mut frame)?;
@@ -172,11 +172,11 @@ fn read_file(path: &Path, buffer: &mut Vec<u8>) -> io::Result<usize> {
             if len >= MAX_FILE_BYTES {
                 return Err(io::Error::other(format!("it is longer than {MAX_FILE_BYTES} bytes")));
             }
-            buffer.resize((2 * len).max(1 << 16), 0);
+            buffer.resize(len.saturating_mul(2).max(1 << 16), 0);
         }
         match file.read(buffer.get_mut(len..).unwrap_or_default()) {
             Ok(0) => return Ok(len),
-            Ok(n) => len += n,
+            Ok(n) => len = len.saturating_add(n),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
             Err(e) => return Err(e),
         }
@@ -188,6 +188,7 @@ fn read_file(path: &Path, buffer: &mut Vec<u8>) -> io::Result<usize> {
 }
 
 /// Pixels of eight bits to grey.
+#[allow(clippy::arithmetic_side_effects)] // no product of two bytes leaves 32 bits
 fn to_grey(color: ColorType, alpha: Alpha, pixels: &[u8], out: &mut [u8]) {
     let cover = |grey: u8, a: u8| match alpha {
         Alpha::Ignored => grey,
@@ -222,6 +223,7 @@ fn to_grey(color: ColorType, alpha: Alpha, pixels: &[u8], out: &mut [u8]) {
 }
 
 /// ITU-R 601-2 in fixed point, as Pillow has it.
+#[allow(clippy::arithmetic_side_effects)] // the factors add up to 2^16
 fn luma(r: u8, g: u8, b: u8) -> u8 {
     ((u32::from(r) * 19595 + u32::from(g) * 38470 + u32::from(b) * 7471 + 0x8000) >> 16) as u8
 }
