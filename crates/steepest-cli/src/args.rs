@@ -205,8 +205,6 @@ pub struct RunArgs {
     /// Threads; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    #[command(flatten)]
-    pub network: NetworkArgs,
 }
 
 #[derive(Args)]
