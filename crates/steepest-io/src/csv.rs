@@ -1,7 +1,7 @@
 //! CSV tables: Kaggle's and other MNIST tables, with or without a header, and tables of numbers with a label column.
 
 use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use csv::ByteRecord;
@@ -38,7 +38,7 @@ pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset, DataError>
         .has_headers(false)
         .flexible(true) // lines of another length: our own message names the line
         .buffer_capacity(1 << 18)
-        .from_reader(file);
+        .from_reader(ShortLines { file, since_newline: 0 });
     let failed = |source| DataError::Csv { path: path.into(), source };
 
     let mut record = ByteRecord::new();
@@ -62,6 +62,39 @@ pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset, DataError>
     }
 
     table.into_dataset()
+}
+
+/// A line of a million cells fits.
+const LONGEST_LINE: usize = 16 << 20;
+
+/// A file that is refused where a line has no end: the reader of records would take it into memory.
+struct ShortLines {
+    file: BufReader<File>,
+    since_newline: usize,
+}
+
+impl Read for ShortLines {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        let new = buffer.get(..n).unwrap_or_default();
+        self.since_newline = match new.iter().rev().position(|&byte| byte == b'\n') {
+            Some(after) => after,
+            None => self.since_newline.saturating_add(n),
+        };
+        if self.since_newline > LONGEST_LINE {
+            let message =
+                format!("a line is longer than {LONGEST_LINE} bytes: this is no table, or none of rows");
+            return Err(std::io::Error::other(message));
+        }
+        Ok(n)
+    }
+}
+
+impl Seek for ShortLines {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.since_newline = 0;
+        self.file.seek(to)
+    }
 }
 
 /// A table as far as it is read.
@@ -94,7 +127,7 @@ impl Table<'_> {
     }
 
     /// Reads lines of bytes where the reader stands, as long as there are any, and says how many.
-    fn read_bytes(&mut self, reader: &mut csv::Reader<BufReader<File>>) -> std::io::Result<u64> {
+    fn read_bytes(&mut self, reader: &mut csv::Reader<ShortLines>) -> std::io::Result<u64> {
         let mut position = reader.position().clone();
         let Self { columns, cells, labels, .. } = self;
         let Some(pixels) = cells.bytes() else { return Ok(0) };

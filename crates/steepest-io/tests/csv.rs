@@ -195,3 +195,41 @@ fn a_big_table_is_read_quickly() {
     eprintln!("{} MB of CSV: {:?}", text.len() / 1_000_000, start.elapsed());
     assert_eq!((table.n_samples(), table.image()), (42_000, Some((28, 28))));
 }
+
+#[test]
+fn lines_without_end_are_refused() {
+    for start in ["", "a,b\n1,2\n"] {
+        let text = start.to_string() + &"1,".repeat(20 << 20);
+        assert_error!(read(text), DataError::Csv { .. }, "longer than 16777216 bytes");
+    }
+}
+
+#[test]
+fn odd_lines_among_many_are_read_as_well() {
+    let usual: String = (0..3000).map(|i| format!("{},{},{}\n", i % 10, i % 256, i * 7 % 256)).collect();
+    let x = |n: usize| (0..n).flat_map(|i| [(i % 256) as u8, (i * 7 % 256) as u8]);
+    for (odd, [a, b], end) in [
+        ("3,\"5\",6\n", [5, 6], ""),
+        ("\r\n3,5,6\r\n", [5, 6], "\n\n"),
+        (" 3 , 5 , 6 \n", [5, 6], ""),
+        ("03,005,6\n", [5, 6], "3,5,6"),
+    ] {
+        let table = read(format!("label,a,b\n{usual}{odd}{usual}{end}")).unwrap();
+        let n_last = usize::from(end == "3,5,6");
+        assert_eq!(table.n_samples(), 6001 + n_last, "{odd:?}");
+        let expected: Vec<u8> =
+            x(3000).chain([a, b]).chain(x(3000)).chain([5, 6].into_iter().take(2 * n_last)).collect();
+        assert!(bytes(&table) == expected, "{odd:?}");
+        assert_eq!((classes(&table).0[3000], classes(&table).1.len()), (3, 10));
+    }
+    // From here on the numbers are no bytes; those before keep their values.
+    let table = read(format!("a,b,c\n{usual}0.5,256,-1\n")).unwrap();
+    assert_eq!((floats(&table)[1], floats(&table)[9000..].to_vec()), (0.0, vec![0.5, 256.0, -1.0]));
+    // Errors name their lines.
+    let wrong = format!("label,a,b\n{usual}1,x,2\n");
+    assert_error!(read(&wrong), DataError::CsvCell { line: 3002, .. }, "line 3002", "`a`");
+    let short = format!("label,a,b\n{usual}{usual}1,2\n");
+    assert_error!(read(&short), DataError::CsvColumns { line: 6002, found: 2, .. });
+    let unnamed = "1,2,3,4,5,6,7,8,9\n".repeat(2000) + "1,2,3\n";
+    assert_error!(read(&unnamed), DataError::CsvColumns { line: 2001, .. });
+}
