@@ -102,7 +102,7 @@ fn test_python() -> Result<Outcome> {
 
     if let Err(error) = set_up_environment(python) {
         let why =
-            format!("no NumPy and safetensors to compare with, so golden files were not checked ({error:#})");
+            format!("the packages of benchmarks/requirements.txt are not to be had, so golden files were not checked ({error:#})");
         return Ok(Outcome::Skipped(why));
     }
     let fresh = root().join("target/golden");
@@ -131,7 +131,7 @@ fn set_up_environment(python: &str) -> Result<()> {
 fn environment_is_ready() -> bool {
     let installed = std::fs::read(root().join("target/venv/requirements.txt"));
     matches!((installed, std::fs::read(requirements())), (Ok(a), Ok(b)) if a == b)
-        && succeeds(environment_python(), "import numpy, safetensors")
+        && succeeds(environment_python(), "import numpy, pandas, PIL, safetensors")
 }
 
 fn environment_python() -> PathBuf {
