@@ -6,6 +6,7 @@
 
 mod activations;
 mod aligned;
+mod bias;
 mod convert;
 mod float;
 mod ink;
@@ -24,11 +25,12 @@ pub use activations::{
     tanh, tanh_backward,
 };
 pub use aligned::AlignedVec;
+pub use bias::add_column_sums;
 pub use convert::{narrow, widen};
 pub use float::Float;
 pub use ink::Ink;
 pub use pool::Pool;
-pub use products::{Inputs, add_column_sums, affine, backpropagate, weight_gradient};
+pub use products::{Inputs, affine, backpropagate, weight_gradient};
 pub use simd::{Element, InstructionSet, instruction_set};
 pub use softmax::{
     SoftmaxShift, add_column_exps, count_first_largest, maximum, softmax_columns, softmax_rows,

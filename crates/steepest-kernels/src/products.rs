@@ -1,4 +1,4 @@
-//! The three matrix products of a dense layer, and the sum for its bias.
+//! The three matrix products of a dense layer.
 //!
 //! Both kernels below keep a tile of results in registers while they walk along the summed dimension. Lanes always
 //! run along a row of memory, so no operand is ever transposed or packed, and a layer of ten units (where a general
@@ -15,7 +15,7 @@ use std::mem::MaybeUninit;
 
 use crate::Float;
 use crate::ink::{columns_with_ink, rows_with_ink};
-use crate::simd::{Element, Kernel, Registers, Simd, dispatch, load, prefetch, store};
+use crate::simd::{Element, Kernel, Registers, Simd, dispatch, prefetch};
 
 /// Inputs of a layer, `(rows, n_in)` row-major.
 #[derive(Clone, Copy, Debug)]
@@ -74,17 +74,6 @@ pub fn backpropagate<T: Float>(delta: &[T], w: &[T], n_in: usize, out: &mut [T])
     assert!(out.len() == rows * n_in && w.len() == n_out * n_in && delta.len() == rows * n_out);
     let factor = T::ONE;
     dispatch(Combine { c: delta, at: (n_out, 1), terms: n_out, y: w, width: n_in, factor, out, add: false });
-}
-
-/// `d_b += sum over rows of delta`: what a block of rows adds to the gradient of a layer's bias.
-///
-/// `delta (rows, n_out)`, `d_b (n_out)`.
-///
-/// # Panics
-/// When the slices do not have these shapes, or there is no bias.
-pub fn add_column_sums<T: Float>(delta: &[T], d_b: &mut [T]) {
-    assert!(delta.len().is_multiple_of(d_b.len()));
-    dispatch(ColumnSums { delta, d_b });
 }
 
 /// Cuts `n` into tiles of at most `largest`, as equal as can be: seven rows are four and three, not six and one.
@@ -340,28 +329,6 @@ impl<T: Float, Y: Element<T>> Combine<'_, T, Y> {
     }
 }
 
-struct ColumnSums<'a, T> {
-    delta: &'a [T],
-    d_b: &'a mut [T],
-}
-
-impl<T: Float> Kernel for ColumnSums<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let lanes = T::Register::<S>::LANES;
-        let n_out = self.d_b.len();
-        for (i, d_b) in self.d_b.chunks_mut(lanes).enumerate() {
-            let mut sums = load::<S, T>(d_b, T::ZERO);
-            for row in self.delta.chunks_exact(n_out) {
-                sums = sums.add(load::<S, T>(&row[i * lanes..i * lanes + d_b.len()], T::ZERO));
-            }
-            store::<S, T>(sums, d_b);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -455,20 +422,5 @@ mod tests {
     fn products_equal_their_plain_twins_on_every_instruction_set() {
         check_all::<f32>(2e-5);
         check_all::<f64>(1e-13);
-    }
-
-    #[test]
-    fn column_sums_are_added() {
-        for (rows, n_out) in [(0, 3), (5, 1), (7, 10), (64, 16), (9, 37)] {
-            let delta: Vec<f64> = numbers(rows * n_out, 3);
-            let sum = |column| delta[column..].iter().step_by(n_out).sum::<f64>() + 0.5;
-            let expected: Vec<f64> =
-                (0..n_out).map(|column| if rows > 0 { sum(column) } else { 0.5 }).collect();
-            for set in InstructionSet::available() {
-                let mut d_b = vec![0.5; n_out];
-                dispatch_on(set, ColumnSums { delta: &delta, d_b: &mut d_b });
-                assert_close(&d_b, &expected, 1e-14);
-            }
-        }
     }
 }

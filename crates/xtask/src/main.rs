@@ -101,8 +101,9 @@ fn test_python() -> Result<Outcome> {
     eprintln!("{} scripts compile", scripts.len());
 
     if let Err(error) = set_up_environment(python) {
-        let why =
-            format!("the packages of benchmarks/requirements.txt are not to be had, so golden files were not checked ({error:#})");
+        let why = format!(
+            "the packages of benchmarks/requirements.txt are not to be had, so golden files were not checked ({error:#})"
+        );
         return Ok(Outcome::Skipped(why));
     }
     let fresh = root().join("target/golden");
