@@ -1,4 +1,4 @@
-//! Data sets into files: what is written here reads back as equal data.
+//! Data sets into files, which read back as equal data; only classes at the end of the list without a row are forgotten.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -64,9 +64,9 @@ pub fn write_dataset(path: &Path, data: &Loaded, format: DataFormat) -> Result<(
     let failed = |source| WriteError::Io(source).at(path);
     let cannot = |reason| WriteError::Cannot(reason).at(path);
     let parts: Vec<(Option<Part>, Cow<Dataset>)> = match data {
-        Loaded::One(data) => vec![(None, stored(data))],
+        Loaded::One(data) => vec![(None, at_hand(data)?)],
         Loaded::Parts { train, test } => {
-            vec![(Some(Part::Train), stored(train)), (Some(Part::Test), stored(test))]
+            vec![(Some(Part::Train), at_hand(train)?), (Some(Part::Test), at_hand(test)?)]
         }
     };
     match (format, &parts[..]) {
@@ -136,21 +136,19 @@ impl From<std::io::Error> for WriteError {
     }
 }
 
-/// The data set with its rows at hand.
-fn stored(data: &Dataset) -> Cow<'_, Dataset> {
-    let Inputs::Drawn { draw, rows } = data.inputs() else { return Cow::Borrowed(data) };
+/// The data set with rows that are no longer [`Inputs::Drawn`].
+fn at_hand(data: &Dataset) -> Result<Cow<'_, Dataset>, DataError> {
+    let Inputs::Drawn { draw, rows } = data.inputs() else { return Ok(Cow::Borrowed(data)) };
     let width = data.n_features();
     let mut bytes = vec![0; rows.len().saturating_mul(width)];
     for (out, &row) in bytes.chunks_exact_mut(width).zip(rows) {
         draw(0, row, out);
     }
-    let image = data.image();
-    let stored = Dataset::new(Inputs::Bytes(bytes), width, data.targets().cloned());
-    match (stored, image) {
-        (Ok(stored), Some((height, width))) => Cow::Owned(stored.with_image(height, width)),
-        (Ok(stored), None) => Cow::Owned(stored),
-        (Err(_), _) => Cow::Borrowed(data),
-    }
+    let drawn = Dataset::new(Inputs::Bytes(bytes), width, data.targets().cloned())?;
+    Ok(Cow::Owned(match data.image() {
+        Some((height, width)) => drawn.with_image(height, width),
+        None => drawn,
+    }))
 }
 
 pub(crate) fn shape(data: &Dataset) -> Vec<usize> {
@@ -171,7 +169,7 @@ fn npy_inputs(data: &Dataset) -> NpyArray<'_> {
         Inputs::F32(x) => NpyArray::of(&shape, x),
         Inputs::F64(x) => NpyArray::of(&shape, x),
         Inputs::Bytes(x) => NpyArray { descr: "|u1".into(), shape, bytes: Box::new(x.iter().copied()) },
-        Inputs::Drawn { .. } => NpyArray { descr: "|u1".into(), shape, bytes: Box::new(std::iter::empty()) },
+        Inputs::Drawn { .. } => unreachable!("rows are at hand"),
     }
 }
 

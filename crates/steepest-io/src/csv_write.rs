@@ -11,16 +11,16 @@ pub(crate) fn write_csv(out: &mut BufWriter<&File>, data: &Dataset) -> std::io::
     if let Some(targets) = data.targets() {
         out.write_field(if matches!(targets, Targets::Classes { .. }) { "label" } else { "target" })?;
     }
-    match (data.image(), data.inputs()) {
-        (Some((height, width)), _) if height == width => {
+    match data.image() {
+        Some((height, width)) if height == width => {
             (0..data.n_features()).try_for_each(|i| out.write_field(format!("pixel{i}")))?;
         }
-        (Some((height, width)), _) => {
+        Some((height, width)) => {
             for row in 1..=height {
                 (1..=width).try_for_each(|column| out.write_field(format!("{row}x{column}")))?;
             }
         }
-        (None, _) => (0..data.n_features()).try_for_each(|i| out.write_field(format!("x{i}")))?,
+        None => (0..data.n_features()).try_for_each(|i| out.write_field(format!("x{i}")))?,
     }
     out.write_record(None::<&[u8]>)?;
     let bytes: Vec<String> = (0..=u8::MAX).map(|byte| byte.to_string()).collect();
@@ -53,7 +53,7 @@ pub(crate) fn write_csv(out: &mut BufWriter<&File>, data: &Dataset) -> std::io::
                 let row = x.get(range).unwrap_or_default();
                 row.iter().try_for_each(|x| out.write_field(format!("{x:?}")))?;
             }
-            Inputs::Drawn { .. } => {}
+            Inputs::Drawn { .. } => unreachable!("rows are at hand"),
         }
         out.write_record(None::<&[u8]>)?;
     }

@@ -25,7 +25,7 @@ pub(crate) fn write_idx_part(folder: &Path, part: Part, data: &Dataset) -> Resul
         Inputs::Bytes(x) => out.write_all(x),
         Inputs::F32(x) => x.iter().try_for_each(|x| out.write_all(&x.to_be_bytes())),
         Inputs::F64(x) => x.iter().try_for_each(|x| out.write_all(&x.to_be_bytes())),
-        Inputs::Drawn { .. } => Ok(()),
+        Inputs::Drawn { .. } => unreachable!("rows are at hand"),
     })?;
     match data.targets() {
         None => {

@@ -21,8 +21,8 @@ pub(crate) fn write_images(folder: &Path, data: &Dataset) -> Result<(), WriteErr
         }
         Some(Targets::Values { .. }) => None,
     };
-    const CLASSES: &str = "a folder of images has a folder for each class, and the targets of these data are numbers, or no \
-        names for folders: write .npz";
+    const CLASSES: &str = "a folder of images has a folder for each class, but these targets are numbers, or classes whose \
+        names no folder can have: write .npz";
     std::fs::create_dir_all(folder)?;
     let digits = data.n_samples().saturating_sub(1).to_string().len();
     for (row, image) in pixels.chunks_exact(height.saturating_mul(width).max(1)).enumerate() {

@@ -9,9 +9,8 @@ use png::{BitDepth, ColorType, Decoder, Encoder, Limits, Reader, Transformations
 use crate::error::DataError;
 use crate::image_error::ImageError;
 
-/// What every PNG file begins with, and what every whole one ends with.
+/// What every PNG file begins with.
 pub(crate) const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
-const END: [u8; 12] = *b"\0\0\0\0IEND\xae\x42\x60\x82";
 
 /// The longest side of an image, and the most pixels in all.
 const MAX_SIDE: usize = 1 << 14;
@@ -19,7 +18,7 @@ const MAX_PIXELS: usize = 1 << 26;
 /// What the decoder may allocate beside the pixels.
 const MAX_DECODER_BYTES: usize = 1 << 26;
 /// The longest file: more than twice what the most pixels take in the widest format.
-const MAX_FILE_BYTES: usize = 1 << 30;
+const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// A grey image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,8 +96,8 @@ pub(crate) struct Opened<'a> {
 impl GreyDecoder {
     /// Reads a file and its header.
     pub fn open<'a>(&'a mut self, path: &'a Path) -> Result<Opened<'a>, DataError> {
-        let len = read_file(path, &mut self.file).map_err(|source| DataError::io(path, source))?;
-        let file = self.file.get(..len).unwrap_or_default();
+        read_file(path, &mut self.file).map_err(|source| DataError::io(path, source))?;
+        let file = self.file.as_slice();
         if file.is_empty() {
             return Err(DataError::Empty { path: path.into() });
         }
@@ -163,28 +162,14 @@ impl Opened<'_> {
     }
 }
 
-/// Reads a file into `buffer`, which only grows. Returns the file's length.
-fn read_file(path: &Path, buffer: &mut Vec<u8>) -> io::Result<usize> {
-    let mut file = File::open(path)?;
-    let mut len = 0;
-    loop {
-        if len == buffer.len() {
-            if len >= MAX_FILE_BYTES {
-                return Err(io::Error::other(format!("it is longer than {MAX_FILE_BYTES} bytes")));
-            }
-            buffer.resize(len.saturating_mul(2).max(1 << 16), 0);
-        }
-        match file.read(buffer.get_mut(len..).unwrap_or_default()) {
-            Ok(0) => return Ok(len),
-            Ok(n) => len = len.saturating_add(n),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e),
-        }
-        // Most often one read is enough: the end need not be asked for.
-        if buffer.get(..len).is_some_and(|file| file.ends_with(&END)) {
-            return Ok(len);
-        }
+/// Reads a file into `buffer`, in place of what it held.
+fn read_file(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.clear();
+    File::open(path)?.take(MAX_FILE_BYTES.saturating_add(1)).read_to_end(buffer)?;
+    if buffer.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::other(format!("it is longer than {MAX_FILE_BYTES} bytes")));
     }
+    Ok(())
 }
 
 /// Pixels of eight bits to grey.
