@@ -24,6 +24,15 @@ def to_layers(nb: Notebook, w: Named) -> Named:
     return {name: np.ascontiguousarray(value) for name, value in named.items()}
 
 
+def info_command(binary: Path, data: Path) -> list[str]:
+    """Reads a data set and prints its figures, on as many threads as there are cores to run on."""
+    return [str(binary.resolve()), "data", "info", str(data), "--offline", "--json"]
+
+
+def version_command(binary: Path) -> list[str]:
+    return [str(binary.resolve()), "--version"]
+
+
 @dataclass
 class Steepest:
     binary: Path
