@@ -130,7 +130,7 @@ pub struct NetworkArgs {
 /// How to understand a data set that does not speak for itself.
 #[derive(Args, Clone, Default)]
 pub struct ReadArgs {
-    /// Column of a table with the labels or targets: its name, or where columns have none its number, from 1
+    /// Column of a table with the labels or targets: its name, or its number, from 1
     #[arg(long, value_name = "COLUMN")]
     pub target: Option<String>,
     /// Which arrays of an NPZ file are what, such as X=images,y=labels

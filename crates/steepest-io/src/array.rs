@@ -7,6 +7,7 @@ use steepest::{Dataset, Inputs, Targets};
 use crate::classes::{Classes, text_classes};
 use crate::error::DataError;
 use crate::numbers::Values;
+use crate::shown::few;
 
 /// An array in C order: the last index is the fastest.
 #[derive(Debug)]
@@ -185,7 +186,7 @@ pub(crate) fn bad_value(
 }
 
 pub(crate) fn bad_shape(place: &str, shape: &[impl Debug], expected: &'static str) -> DataError {
-    DataError::NpyShape { place: place.into(), shape: format!("{shape:?}"), expected }
+    DataError::NpyShape { place: place.into(), shape: few(shape), expected }
 }
 
 #[cfg(test)]

@@ -29,9 +29,13 @@ pub(crate) struct Rows {
     pub(crate) n_rows: u64,
 }
 
-/// Reads lines while they are of the expected form, and hands them on in their order. What follows is for another
-/// reader, or the end of the file.
-pub(crate) fn read_lines(file: &mut impl Read, lines: Lines, take: impl FnMut(&Rows)) -> std::io::Result<()> {
+/// Reads lines while they are of the expected form, and hands them on in their order. Returns what it read beyond them,
+/// for another reader; nothing at the end of the file.
+pub(crate) fn read_lines(
+    file: &mut impl Read,
+    lines: Lines,
+    take: impl FnMut(&Rows),
+) -> std::io::Result<Vec<u8>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     read_in_blocks(file, lines, BLOCK, threads, take)
 }
@@ -42,7 +46,7 @@ fn read_in_blocks(
     size: usize,
     threads: usize,
     mut take: impl FnMut(&Rows),
-) -> std::io::Result<()> {
+) -> std::io::Result<Vec<u8>> {
     let mut parts: Vec<Rows> = (0..threads).map(|_| Rows::default()).collect();
     let mut block = Vec::with_capacity(size);
     loop {
@@ -58,17 +62,20 @@ fn read_in_blocks(
                 scope.spawn(move || rows.parse(piece, lines));
             }
         });
+        let mut taken = 0usize;
         for (piece, rows) in pieces.iter().zip(&parts) {
             take(rows);
+            taken = taken.saturating_add(rows.bytes);
             if rows.bytes < piece.len() {
-                return Ok(());
+                break;
             }
         }
         let is_too_long = end == 0 && block.len() >= size;
-        if found == 0 || is_too_long {
-            return Ok(());
+        let is_other = taken < end;
+        block.drain(..taken);
+        if found == 0 || is_too_long || is_other {
+            return Ok(block);
         }
-        block.drain(..end);
     }
 }
 
@@ -199,13 +206,15 @@ mod tests {
     fn read(text: &str, target: Option<usize>, size: usize, threads: usize) -> (Vec<u8>, Vec<u8>, usize) {
         let (mut pixels, mut labels, mut bytes, mut n_rows) = (vec![], vec![], 0, 0);
         let lines = Lines { n_columns: 4, target };
-        read_in_blocks(&mut text.as_bytes(), lines, size, threads, |rows| {
+        let rest = read_in_blocks(&mut text.as_bytes(), lines, size, threads, |rows| {
             pixels.extend_from_slice(&rows.pixels);
             labels.extend_from_slice(&rows.labels);
             bytes += rows.bytes;
             n_rows += rows.n_rows as usize;
         })
         .unwrap();
+        let left = text.get(bytes..).unwrap_or_default().to_string() + "\n";
+        assert!(left.as_bytes().starts_with(&rest) || rest.is_empty(), "{rest:?}");
         let width = if target.is_some() { 3 } else { 4 };
         assert_eq!((pixels.len(), labels.len()), (n_rows * width, if width == 3 { n_rows } else { 0 }));
         (pixels, labels, bytes)

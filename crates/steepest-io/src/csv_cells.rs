@@ -8,6 +8,7 @@ use steepest::{Inputs, Targets};
 use crate::classes::Classes;
 use crate::csv_bytes::{digit, number as number_of};
 use crate::error::CellProblem;
+use crate::shown::shown;
 
 /// Inputs as they are read: bytes as long as every cell fits one.
 pub(crate) struct Cells {
@@ -95,19 +96,9 @@ fn number<T: std::str::FromStr>(cell: &[u8], is_finite: impl Fn(&T) -> bool) -> 
     }
     match std::str::from_utf8(cell).ok().and_then(|text| text.parse().ok()) {
         Some(value) if is_finite(&value) => Ok(value),
-        Some(_) => Err(CellProblem::NotFinite(shown(cell))),
-        None => Err(CellProblem::Text(shown(cell))),
+        Some(_) => Err(CellProblem::NotFinite(shown(&String::from_utf8_lossy(cell)))),
+        None => Err(CellProblem::Text(shown(&String::from_utf8_lossy(cell)))),
     }
-}
-
-/// The start of a cell, for a message.
-fn shown(cell: &[u8]) -> String {
-    let text = String::from_utf8_lossy(cell);
-    let mut shown: String = text.chars().take(40).collect();
-    if shown.len() < text.len() {
-        shown.push_str("...");
-    }
-    shown
 }
 
 /// The target column: each distinct text once, since what the column holds is known only at its end.
@@ -127,7 +118,8 @@ impl Labels {
         let id = match self.ids.get(cell) {
             Some(&id) => id,
             None => {
-                let text = std::str::from_utf8(cell).map_err(|_| CellProblem::NotUtf8(shown(cell)))?;
+                let text = std::str::from_utf8(cell)
+                    .map_err(|_| CellProblem::NotUtf8(shown(&String::from_utf8_lossy(cell))))?;
                 self.add(text, line)
             }
         };
@@ -162,7 +154,7 @@ impl Labels {
             if let Some((_, (text, line))) =
                 numbers.iter().zip(&self.texts).find(|(value, _)| !value.is_finite())
             {
-                return Err((*line, CellProblem::NotFinite(shown(text.as_bytes()))));
+                return Err((*line, CellProblem::NotFinite(shown(text))));
             }
             let values = of_rows(&self.rows, &numbers);
             return Ok(Targets::Values { values, n_outputs: 1 });

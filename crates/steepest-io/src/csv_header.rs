@@ -5,6 +5,7 @@ use std::path::Path;
 use csv::ByteRecord;
 
 use crate::error::DataError;
+use crate::shown::shown;
 
 /// Names of a column that is the target without being asked for.
 const TARGET_NAMES: [&str; 4] = ["label", "target", "class", "y"];
@@ -30,11 +31,17 @@ impl Columns {
     /// The columns of the table that begins with the line `first`; `wanted` names the target.
     pub(crate) fn of(first: &ByteRecord, path: &Path, wanted: Option<&str>) -> Result<Self, DataError> {
         let is_number = |cell: &[u8]| {
-            std::str::from_utf8(cell.trim_ascii()).is_ok_and(|text| text.parse::<f64>().is_ok())
+            let is_float = |text: &str| text.parse::<f64>().is_ok();
+            // A column may well be called inf or nan.
+            cell.iter().any(u8::is_ascii_digit) && std::str::from_utf8(cell.trim_ascii()).is_ok_and(is_float)
         };
         let is_numbered = first.len() >= MIN_NUMBERED
             && first.iter().enumerate().all(|(i, cell)| cell == i.to_string().as_bytes());
-        let has_names = !first.iter().all(|cell| is_number(cell) || cell.is_empty());
+        let texts = || first.iter().enumerate().filter(|(_, cell)| !is_number(cell) && !cell.is_empty());
+        // Measured values beside a class's name are a row of data; names may be numbers, but only counted ones.
+        let has_values =
+            first.iter().any(is_number) && !is_counted(first.iter().filter(|cell| is_number(cell)));
+        let has_names = texts().next().is_some() && !has_values;
         let text = |cell: &[u8]| String::from_utf8_lossy(cell.trim_ascii()).into_owned();
         let mut columns = Self {
             has_header: has_names || is_numbered,
@@ -49,6 +56,8 @@ impl Columns {
         columns.target = match wanted {
             Some(wanted) => Some(columns.find(wanted, path)?),
             None if has_names => columns.usual_target(path)?,
+            // Of a row of data, the only text can only be its class.
+            None if has_values && texts().count() == 1 => texts().next().map(|(column, _)| column),
             None => image_side(columns.len.saturating_sub(1)).map(|_| 0),
         };
         columns.image = if has_names {
@@ -68,15 +77,23 @@ impl Columns {
         self.len.saturating_sub(usize::from(self.target.is_some()))
     }
 
-    /// A column's name, or its number, from 1.
-    pub(crate) fn name(&self, column: usize) -> String {
+    /// A column's name; without names its number, from 1.
+    fn name(&self, column: usize) -> String {
         self.names.get(column).cloned().unwrap_or_else(|| column.saturating_add(1).to_string())
     }
 
+    /// The column of this name, or if there is none, of this number.
+    /// The name as a message shows it.
+    pub(crate) fn shown_name(&self, column: usize) -> String {
+        shown(&self.name(column))
+    }
+
     fn find(&self, wanted: &str, path: &Path) -> Result<usize, DataError> {
-        (0..self.len).find(|&column| self.name(column) == wanted).ok_or_else(|| {
+        let number = || wanted.parse().ok().filter(|number| (1..=self.len).contains(number));
+        let named = (0..self.len).find(|&column| self.name(column) == wanted);
+        named.or_else(|| number()?.checked_sub(1)).ok_or_else(|| {
             let shown: Vec<String> =
-                (0..self.len.min(8)).map(|column| format!("`{}`", self.name(column))).collect();
+                (0..self.len.min(8)).map(|column| format!("`{}`", self.shown_name(column))).collect();
             let more = match self.len.saturating_sub(8) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
@@ -95,8 +112,8 @@ impl Columns {
         match (usual.next(), usual.next()) {
             (Some(first), Some(second)) => Err(DataError::CsvTargets {
                 path: path.into(),
-                first: self.name(first),
-                second: self.name(second),
+                first: self.shown_name(first),
+                second: self.shown_name(second),
             }),
             (first, _) => Ok(first),
         }
@@ -114,6 +131,18 @@ impl Columns {
         let (height, width): (usize, usize) = (height.parse().ok()?, width.parse().ok()?);
         (first == "1x1" && height.checked_mul(width)? == self.n_features()).then_some((height, width))
     }
+}
+
+/// Whether cells are numbers that follow each other, as names of columns do.
+fn is_counted<'a>(cells: impl Iterator<Item = &'a [u8]>) -> bool {
+    let whole = |cell: &[u8]| std::str::from_utf8(cell.trim_ascii()).ok()?.parse::<u32>().ok();
+    let mut before = None;
+    cells.map(whole).all(|number| {
+        let follows =
+            number.is_some() && (before.is_none() || before.and_then(|b: u32| b.checked_add(1)) == number);
+        before = number;
+        follows
+    })
 }
 
 fn square_side(n: usize) -> Option<usize> {

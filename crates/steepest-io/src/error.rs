@@ -35,6 +35,12 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// Text in two-byte characters, as some spreadsheets save it.
+    #[error("{path} is text in UTF-16: save it as CSV UTF-8 (iconv -f UTF-16 -t UTF-8)")]
+    Utf16 {
+        /// The file.
+        path: PathBuf,
+    },
     /// The first bytes belong to no format that is read.
     #[error("{path} begins with {found}, which is none of IDX (plain or gzip), NPZ, NPY, PNG or CSV text")]
     UnknownFormat {
@@ -45,7 +51,7 @@ pub enum DataError {
     },
     /// A gzip file holds something else than IDX.
     #[error(
-        "{path}: only IDX files are read gzip-compressed, and this holds none: decompress it first (gunzip)"
+        "{path}: in gzip, only IDX, NPY and CSV files are read, and this holds another: decompress it first (gunzip)"
     )]
     Gzip {
         /// The file.
@@ -84,6 +90,19 @@ pub enum DataError {
         place: String,
         /// How many bytes were announced.
         expected: u64,
+    },
+    /// What a compressed file announces is out of all proportion.
+    #[error(
+        "{place} makes {expected} bytes of {compressed}, as files do that are to fill the memory: if it really is data, \
+         store it uncompressed (numpy.savez)"
+    )]
+    Bomb {
+        /// The file, or the array in it.
+        place: String,
+        /// Bytes announced.
+        expected: u64,
+        /// Bytes they are to come from.
+        compressed: u64,
     },
     /// Announced sizes multiply to more than any memory.
     #[error("{place} announces an array of {shape}, which no memory can hold: its header is damaged")]
@@ -268,13 +287,27 @@ pub enum DataError {
         expected: &'static str,
     },
 
-    /// The CSV reader could not go on.
-    #[error("{path}: {source}")]
-    Csv {
+    /// A quote without its partner.
+    #[error(
+        "{path}, line {line}: a cell begins with a quote that is never closed: close it, or write it twice"
+    )]
+    CsvQuote {
         /// The file.
         path: PathBuf,
-        /// What it said.
-        source: csv::Error,
+        /// The line on which its record begins, from 1.
+        line: u64,
+    },
+    /// A record without an end.
+    #[error(
+        "{path}, line {line}: this row is longer than {longest} bytes: a quote is not closed, or this is no table"
+    )]
+    CsvEndless {
+        /// The file.
+        path: PathBuf,
+        /// The line on which it begins, from 1.
+        line: u64,
+        /// Bytes that a row may have.
+        longest: usize,
     },
     /// A cell that is not a number.
     #[error("{path}, line {line}, column `{column}`: {problem}")]

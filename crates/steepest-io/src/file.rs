@@ -1,52 +1,91 @@
 //! Opening files, telling formats apart by their first bytes, and reading no more than was announced.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use crate::error::DataError;
+use crate::gunzip::{Gunzip, is_bomb};
 use crate::png::SIGNATURE;
+use crate::shown::few;
 
 /// What the first bytes of a file say it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Idx,
-    Gzip,
     Zip,
     Npy,
     Png,
     Text,
 }
 
+/// A file, opened and not yet read.
+pub(crate) struct Opened {
+    pub(crate) format: Format,
+    /// The contents, decompressed if the file is gzip.
+    pub(crate) reader: Box<dyn BufRead>,
+    /// How many bytes the file has, if they are compressed.
+    pub(crate) compressed: Option<u64>,
+}
+
 /// Opens a file and looks at its first bytes, without consuming them.
-pub(crate) fn open(path: &Path) -> Result<(Format, BufReader<File>), DataError> {
+pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
     let io = |source| DataError::io(path, source);
     let file = File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.is_dir() {
+    let metadata = file.metadata().map_err(io)?;
+    if metadata.is_dir() {
         return Err(DataError::Directory { path: path.into() });
     }
-    let mut reader = BufReader::with_capacity(1 << 16, file);
-    let head = reader.fill_buf().map_err(io)?;
-    let format = match head {
-        [] => return Err(DataError::Empty { path: path.into() }),
-        [0x1f, 0x8b, ..] => Format::Gzip,
+    let mut file = BufReader::with_capacity(BUFFER, file);
+    let head = read_head(&mut file).map_err(io)?;
+    if !head.starts_with(&[0x1f, 0x8b]) {
+        let format = format_of(&head, path)?;
+        return Ok(Opened { format, reader: Box::new(Cursor::new(head).chain(file)), compressed: None });
+    }
+    let compressed = metadata.len();
+    let mut contents = Gunzip::new(Cursor::new(head).chain(file), compressed);
+    let damaged = |source| DataError::Damaged { place: path.display().to_string(), source };
+    let head = read_head(&mut contents).map_err(damaged)?;
+    let format = format_of(&head, path)?;
+    if matches!(format, Format::Zip | Format::Png) {
+        return Err(DataError::Gzip { path: path.into() });
+    }
+    let reader = Cursor::new(head).chain(BufReader::with_capacity(BUFFER, contents));
+    Ok(Opened { format, reader: Box::new(reader), compressed: Some(compressed) })
+}
+
+const BUFFER: usize = 1 << 16;
+const HEAD: u64 = 1 << 12;
+
+/// The first bytes, however few each read gives.
+fn read_head(file: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    file.take(HEAD).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// What a file is that begins like this.
+fn format_of(head: &[u8], path: &Path) -> Result<Format, DataError> {
+    let path = || path.into();
+    Ok(match head {
+        [] => return Err(DataError::Empty { path: path() }),
         [b'P', b'K', 3 | 5, 4 | 6, ..] => Format::Zip,
         [0x93, b'N', b'U', b'M', ..] => Format::Npy,
         _ if head.starts_with(&SIGNATURE) => Format::Png,
         [0, 0, 0x08..=0x0e, ..] => Format::Idx,
-        _ if is_markup(head) => return Err(DataError::WebPage { path: path.into() }),
-        _ if head.contains(&0) => {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(DataError::Utf16 { path: path() }),
+        _ if is_markup(head) => return Err(DataError::WebPage { path: path() }),
+        _ if head.contains(&0) || head.starts_with(&[0x1f, 0x8b]) => {
             let found = format!("the bytes {:02x?}", head.get(..4).unwrap_or(head));
-            return Err(DataError::UnknownFormat { path: path.into(), found });
+            return Err(DataError::UnknownFormat { path: path(), found });
         }
         _ => Format::Text,
-    };
-    Ok((format, reader))
+    })
 }
 
 /// Whether a file begins as PNG images do.
 pub(crate) fn is_png(path: &Path) -> bool {
-    matches!(open(path), Ok((Format::Png, _)))
+    open(path).is_ok_and(|opened| opened.format == Format::Png)
 }
 
 /// No table of numbers begins with an angle bracket.
@@ -105,10 +144,20 @@ fn read_up_to(reader: &mut impl Read, limit: u64, place: &str) -> Result<Vec<u8>
     }
 }
 
+/// Refuses an array that is much larger than the compressed bytes it is to come from, before it is read.
+pub(crate) fn refuse_bomb(expected: u64, compressed: Option<u64>, place: &str) -> Result<(), DataError> {
+    match compressed {
+        Some(compressed) if is_bomb(expected, compressed) => {
+            Err(DataError::Bomb { place: place.into(), expected, compressed })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The product of announced sizes.
 pub(crate) fn product(sizes: &[u64], place: &str) -> Result<u64, DataError> {
     sizes
         .iter()
         .try_fold(1u64, |product, &size| product.checked_mul(size))
-        .ok_or_else(|| DataError::TooLarge { place: place.into(), shape: format!("{sizes:?}") })
+        .ok_or_else(|| DataError::TooLarge { place: place.into(), shape: few(sizes) })
 }

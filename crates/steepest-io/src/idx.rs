@@ -1,15 +1,14 @@
 //! IDX, the format of MNIST: a magic number, big-endian sizes, then numbers; plain or gzip-compressed.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
 use steepest::Dataset;
 
 use crate::array::Array;
 use crate::error::DataError;
-use crate::file::{Format, open, product, read_bytes};
+use crate::file::{Opened, open, product, read_bytes, refuse_bomb};
 use crate::numbers::{Dtype, read_values};
+use crate::shown::few;
 use crate::spec::Part;
 
 /// Reads one part of a folder with MNIST's four files: images `(n, height, width)` and the labels `(n)`.
@@ -86,11 +85,7 @@ fn find_or_fail(folder: &Path, part: Part, what: &str, rank: usize) -> Result<Pa
 }
 
 fn read_array(path: &Path) -> Result<Array, DataError> {
-    let (format, file) = open(path)?;
-    let mut reader: Box<dyn Read> = match format {
-        Format::Gzip => Box::new(MultiGzDecoder::new(file)),
-        _ => Box::new(file),
-    };
+    let Opened { mut reader, compressed, .. } = open(path)?;
     let place = path.display().to_string();
     let found: [u8; 4] = read_bytes(&mut reader, "an IDX header", &place)?;
     let (dtype, rank) = match found {
@@ -100,9 +95,6 @@ fn read_array(path: &Path) -> Result<Array, DataError> {
         [0, 0, 0x0c, rank] => (Dtype::I32, rank),
         [0, 0, 0x0d, rank] => (Dtype::F32, rank),
         [0, 0, 0x0e, rank] => (Dtype::F64, rank),
-        _ if format == Format::Gzip && !found.starts_with(&[0, 0]) => {
-            return Err(DataError::Gzip { path: path.into() });
-        }
         _ => return Err(DataError::IdxMagic { path: path.into(), found }),
     };
     let mut sizes = Vec::new();
@@ -111,8 +103,9 @@ fn read_array(path: &Path) -> Result<Array, DataError> {
     }
     let n = product(&sizes, &place)?;
     if n == 0 {
-        return Err(DataError::NoData { place, shape: format!("its header announces {sizes:?}") });
+        return Err(DataError::NoData { place, shape: format!("its header announces {}", few(&sizes)) });
     }
+    refuse_bomb(product(&[n, dtype.size()], &place)?, compressed, &place)?;
     let values = read_values(&mut reader, dtype, true, n, &place)?;
     // No size is larger than the number of bytes that were read.
     Ok(Array { shape: sizes.into_iter().map(|size| size as usize).collect(), values })

@@ -94,7 +94,7 @@ fn load_source(
     };
     let wanted = named.or(default);
     let format = match source {
-        Source::File(path) => Some(open(path)?.0),
+        Source::File(path) => Some(open(path)?.format),
         _ => None,
     };
     if let (Some(target), false) = (&options.csv.target, format == Some(Format::Text)) {
@@ -138,7 +138,7 @@ fn load_source(
                 _ => parts(wanted, options.rows, |part, rows| cut(npz.read_part(part)?, rows)),
             }
         }
-        (Source::File(path), Some(Format::Idx | Format::Gzip)) => whole(path, read_idx(path)?),
+        (Source::File(path), Some(Format::Idx)) => whole(path, read_idx(path)?),
         (Source::File(path), Some(Format::Npy)) => whole(path, read_npy(path)?),
         (Source::File(path), Some(Format::Png)) => whole(path, read_image(path)?),
         (Source::File(path), _) => whole(path, read_csv(path, &options.csv)?),

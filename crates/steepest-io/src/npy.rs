@@ -7,9 +7,10 @@ use steepest::Dataset;
 
 use crate::array::{Array, bad_shape, bad_value};
 use crate::error::DataError;
-use crate::file::{Format, open, product};
+use crate::file::{Format, Opened, open, product, refuse_bomb};
 use crate::npy_header::{Header, read_header};
 use crate::numbers::{Dtype, read_values};
+use crate::shown::{few, shown};
 
 /// Reads an array `(n, n_features)`, `(n, height, width)` or of more dimensions from an NPY file, as inputs without
 /// targets.
@@ -48,24 +49,32 @@ pub fn read_npy_rows(path: &Path) -> Result<Vec<Vec<u32>>, DataError> {
 }
 
 fn read_file(path: &Path) -> Result<Array, DataError> {
-    let (format, mut reader) = open(path)?;
+    let Opened { format, mut reader, compressed } = open(path)?;
     let place = path.display().to_string();
     if format != Format::Npy {
         return Err(DataError::NpyHeader { place, problem: "it does not begin with \\x93NUMPY" });
     }
-    read_npy_array(&mut reader, &place)
+    read_npy_array(&mut reader, compressed, &place)
 }
 
-/// Reads the array that `reader` holds to its end.
-pub(crate) fn read_npy_array(reader: &mut impl Read, place: &str) -> Result<Array, DataError> {
+/// Reads the array that `reader` holds to its end, decompressed from so many bytes.
+pub(crate) fn read_npy_array(
+    reader: &mut impl Read,
+    compressed: Option<u64>,
+    place: &str,
+) -> Result<Array, DataError> {
     let Header { descr, fortran_order, shape } = read_header(reader, place)?;
     let (dtype, big_endian) = dtype(&descr, place)?;
     let n = product(&shape, place)?;
+    refuse_bomb(product(&[n, dtype.size()], place)?, compressed, place)?;
     let values = read_values(reader, dtype, big_endian, n, place)?;
     // Where there are no numbers, a size may still be any number: but then there is nothing to read, either.
     let shape: Vec<usize> = shape.iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect();
     if n == 0 {
-        return Err(DataError::NoData { place: place.into(), shape: format!("its shape is {shape:?}") });
+        return Err(DataError::NoData {
+            place: place.into(),
+            shape: format!("its shape is {}", few(&shape)),
+        });
     }
     let array = Array { shape, values };
     Ok(if fortran_order && array.shape.len() > 1 { Array::from_fortran(array) } else { array })
@@ -94,7 +103,7 @@ fn dtype(descr: &str, place: &str) -> Result<(Dtype, bool), DataError> {
         _ if code.starts_with('O') => return Err(DataError::NpyObjects { place: place.into() }),
         _ => match code.strip_prefix('U').and_then(|length| length.parse().ok()) {
             Some(length) => Dtype::Text(length),
-            None => return Err(DataError::NpyDtype { place: place.into(), dtype: descr.into() }),
+            None => return Err(DataError::NpyDtype { place: place.into(), dtype: shown(descr) }),
         },
     };
     Ok((dtype, big_endian))

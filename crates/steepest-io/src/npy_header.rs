@@ -66,7 +66,9 @@ fn parse(text: &str) -> Result<Header, &'static str> {
             "shape" => {
                 let (sizes, after) =
                     value.strip_prefix('(').and_then(|v| v.split_once(')')).ok_or(UNREADABLE)?;
-                let sizes = sizes.split(',').map(str::trim).filter(|size| !size.is_empty());
+                // Python 2 wrote long numbers as 3L.
+                let sizes = sizes.split(',').map(|size| size.trim().trim_end_matches('L'));
+                let sizes = sizes.filter(|size| !size.is_empty());
                 shape = Some(sizes.map(str::parse).collect::<Result<_, _>>().map_err(|_| UNREADABLE)?);
                 after
             }

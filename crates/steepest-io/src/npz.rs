@@ -11,6 +11,7 @@ use crate::array::Array;
 use crate::error::DataError;
 use crate::file::{Format, open};
 use crate::npy::read_npy_array;
+use crate::shown::shown;
 use crate::spec::Part;
 
 /// Which array plays which part in an NPZ file, where it has another name than the usual ones.
@@ -94,15 +95,22 @@ impl<'a> Npz<'a> {
     /// # Errors
     /// When it is not a whole zip file.
     pub fn open(path: &'a Path, roles: &ArrayNames) -> Result<Self, DataError> {
-        let (format, file) = open(path)?;
         let fail = |reason: String| DataError::Zip { path: path.into(), reason };
-        if format != Format::Zip {
+        if open(path)?.format != Format::Zip {
             return Err(fail("it does not begin as a zip file does".into()));
         }
-        let archive = ZipArchive::new(file).map_err(|error| fail(error.to_string()))?;
+        let file = File::open(path).map_err(|source| DataError::io(path, source))?;
+        let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| fail(error.to_string()))?;
         let name =
             |raw: &[u8]| String::from_utf8_lossy(raw.strip_suffix(b".npy").unwrap_or(raw)).into_owned();
-        let names = archive.file_names_raw().map(name).collect();
+        let names: Vec<String> = archive.file_names_raw().map(name).collect();
+        // Nothing is ever unpacked to a file; but NumPy writes no such names, and nobody means well with them.
+        let is_outside = |name: &&String| {
+            name.starts_with(['/', '\\']) || name.split(['/', '\\']).any(|part| part == "..")
+        };
+        if let Some(name) = names.iter().find(is_outside) {
+            return Err(fail(format!("it holds `{}`, which leads out of a folder", shown(name))));
+        }
         Ok(Self { path, archive, names, roles: roles.clone() })
     }
 
@@ -151,9 +159,9 @@ impl<'a> Npz<'a> {
         {
             return Err(DataError::NpzCounts {
                 path: self.path.into(),
-                x: self.name(x_index).into(),
+                x: shown(self.name(x_index)),
                 n_x,
-                y: self.name(*y_index).into(),
+                y: shown(self.name(*y_index)),
                 n_y: targets.n_rows(),
             });
         }
@@ -172,7 +180,8 @@ impl<'a> Npz<'a> {
 
     fn missing(&self, role: Role) -> DataError {
         let missing = self.roles.of(role).unwrap_or(role.name()).into();
-        let shown: Vec<String> = self.names.iter().take(10).map(|name| format!("`{name}`")).collect();
+        let shown: Vec<String> =
+            self.names.iter().take(10).map(|name| format!("`{}`", shown(name))).collect();
         let found = if shown.is_empty() { "(none)".into() } else { shown.join(", ") };
         DataError::NpzArray { path: self.path.into(), missing, found }
     }
@@ -182,7 +191,7 @@ impl<'a> Npz<'a> {
     }
 
     fn place(&self, index: usize) -> String {
-        format!("{} (array `{}`)", self.path.display(), self.name(index))
+        format!("{} (array `{}`)", self.path.display(), shown(self.name(index)))
     }
 
     fn read_array(&mut self, index: usize) -> Result<Array, DataError> {
@@ -191,6 +200,7 @@ impl<'a> Npz<'a> {
             .archive
             .by_index(index)
             .map_err(|error| DataError::Zip { path: self.path.into(), reason: error.to_string() })?;
-        read_npy_array(&mut member, &place)
+        let compressed = Some(member.compressed_size());
+        read_npy_array(&mut member, compressed, &place)
     }
 }

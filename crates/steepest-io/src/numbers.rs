@@ -38,7 +38,7 @@ pub(crate) enum Values {
 
 impl Dtype {
     /// Bytes of one number.
-    fn size(self) -> u64 {
+    pub(crate) fn size(self) -> u64 {
         match self {
             Self::Bool | Self::U8 | Self::I8 => 1,
             Self::U16 | Self::I16 | Self::F16 => 2,

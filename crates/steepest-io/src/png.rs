@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
-use png::{BitDepth, ColorType, Decoder, Encoder, Limits, Reader, Transformations};
+use png::{BitDepth, ColorType, DecodeOptions, Decoder, Encoder, Limits, Reader, Transformations};
 
 use crate::error::DataError;
 use crate::image_error::ImageError;
@@ -19,6 +19,8 @@ const MAX_PIXELS: usize = 1 << 26;
 const MAX_DECODER_BYTES: usize = 1 << 26;
 /// The longest file: more than twice what the most pixels take in the widest format.
 const MAX_FILE_BYTES: u64 = 1 << 30;
+/// Deflate makes at most this many bytes of one.
+const MAX_DEFLATE_RATIO: usize = 1032;
 
 /// A grey image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +107,10 @@ impl GreyDecoder {
             let found = format!("the bytes {:02x?}", file.get(..4).unwrap_or(file));
             return Err(ImageError::NotPng { path: path.into(), found }.into());
         }
-        let mut decoder = Decoder::new_with_limits(Cursor::new(file), Limits { bytes: MAX_DECODER_BYTES });
+        let mut options = DecodeOptions::default();
+        options.set_ignore_adler32(false);
+        let mut decoder = Decoder::new_with_options(Cursor::new(file), options);
+        decoder.set_limits(Limits { bytes: MAX_DECODER_BYTES });
         decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
         decoder.set_ignore_text_chunk(true);
         decoder.set_ignore_iccp_chunk(true);
@@ -117,6 +122,11 @@ impl GreyDecoder {
             return Err(ImageError::TooLarge { path, width, height, max_side, max_pixels }.into());
         }
         let reader = decoder.read_info().map_err(damaged)?;
+        // No buffer is made for a size that so few bytes cannot fill.
+        if reader.info().raw_bytes() > file.len().saturating_mul(MAX_DEFLATE_RATIO) {
+            let reason = format!("{} bytes cannot hold {width} x {height} pixels", file.len());
+            return Err(ImageError::Damaged { path: path.into(), reason }.into());
+        }
         // The first frame of an animation may be smaller than the image; the standard has it the same.
         if reader
             .info()

@@ -84,6 +84,8 @@ fn label_column_is_found_by_name() {
     }
     assert_eq!(read("a,b\n1,2\n").unwrap().targets(), None);
     assert_eq!(bytes(&read_target("a,label\n1,2\n", "a").unwrap()), [2]);
+    assert_eq!(bytes(&read_target("a,b\n1,2\n", "2").unwrap()), [1]);
+    assert_error!(read_target("a,b\n1,2\n", "3"), DataError::CsvTarget { .. }, "`3`");
     assert_error!(read_target("a,b\n1,2\n", "c"), DataError::CsvTarget { .. }, "`c`", "`a`, `b`");
     assert_error!(read("y,class,a\n1,2,3\n"), DataError::CsvTargets { .. }, "`y`", "`class`");
 }
@@ -150,7 +152,8 @@ fn bad_cells_are_named_by_line_and_column() {
         "line 3"
     );
     assert_error!(read("a,b\n1,2,3\n"), DataError::CsvColumns { found: 3, .. });
-    assert_error!(read("a,b\n\"1,2\n3,4\n"), DataError::CsvColumns { line: 2, .. });
+    assert_error!(read("a,b\n1,2\n\"3,4\n5,6\n"), DataError::CsvQuote { line: 3, .. }, "never closed");
+    assert_error!(read("a,b\n1,2\n3,4\"\n5,6\n"), DataError::CsvCell { line: 3, .. }, "`4\"`");
 }
 
 #[test]
@@ -200,7 +203,7 @@ fn a_big_table_is_read_quickly() {
 fn lines_without_end_are_refused() {
     for start in ["", "a,b\n1,2\n"] {
         let text = start.to_string() + &"1,".repeat(20 << 20);
-        assert_error!(read(text), DataError::Csv { .. }, "longer than 16777216 bytes");
+        assert_error!(read(text), DataError::CsvEndless { .. }, "longer than 16777216 bytes");
     }
 }
 

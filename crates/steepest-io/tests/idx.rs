@@ -97,7 +97,8 @@ fn each_wrong_file_has_its_own_message() {
     assert_error!(read(b""), DataError::Empty { .. }, "empty");
     assert_error!(read(b"\r\n<!DOCTYPE html><html>"), DataError::WebPage { .. }, "web page");
     assert_error!(read(b"label,pixel0\n"), DataError::IdxMagic { .. }, "[6c, 61, 62, 65]");
-    assert_error!(read(&gzip(b"label,pixel0\n")), DataError::Gzip { .. }, "gunzip");
+    assert_error!(read(&gzip(b"label,pixel0\n")), DataError::IdxMagic { .. }, "[6c, 61, 62, 65]");
+    assert_error!(read(&gzip(b"PK\x03\x04zip")), DataError::Gzip { .. }, "gunzip");
     assert_error!(read(&idx(&[0, 28, 28], &[])), DataError::NoData { .. });
     assert_error!(read(&idx(&[2, 2, 2], &[0; 9])), DataError::Trailing { .. }, "8 bytes");
     assert_error!(

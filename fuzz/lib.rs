@@ -1,0 +1,82 @@
+//! What the targets share: bytes become a file, and what is read from it is held to its promises.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use steepest::{Dataset, Inputs, Targets};
+use steepest_io::{DataFormat, DataSpec, LoadOptions, Loaded, fingerprint, load, write_dataset};
+
+/// A folder of this process alone; in memory where the system has such a place.
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let memory = Path::new("/dev/shm");
+    let base = if memory.is_dir() { memory.into() } else { std::env::temp_dir() };
+    let folder = base.join(format!("steepest-fuzz-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+});
+
+/// Writes the bytes to a file of this name.
+pub fn file(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = FOLDER.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// Reads the bytes as data. What is accepted must be whole, and must survive being written and read again.
+pub fn read_data(name: &str, bytes: &[u8]) {
+    let path = file(name, bytes);
+    let options = LoadOptions { folders: vec![], known: vec![], cache: None, ..LoadOptions::default() };
+    let open = |path: &Path| load(&DataSpec::parse(path.to_str().unwrap()).unwrap(), &options);
+    let read = match open(&path) {
+        Ok(read) => read,
+        Err(error) => {
+            let message = error.to_string();
+            assert!(message.len() < 1000 && !message.contains(char::is_control), "{message:?}");
+            return;
+        }
+    };
+    let copy = FOLDER.join("copy.npz");
+    write_dataset(&copy, &read, DataFormat::Npz).unwrap();
+    match (&read, &open(&copy).unwrap()) {
+        (Loaded::One(data), Loaded::One(again)) => check(data, again),
+        (Loaded::Parts { train, test }, Loaded::Parts { train: train_again, test: test_again }) => {
+            check(train, train_again);
+            check(test, test_again);
+        }
+        _ => panic!("parts are not parts any more"),
+    }
+}
+
+fn check(data: &Dataset, again: &Dataset) {
+    let n_numbers = match data.inputs() {
+        Inputs::Bytes(values) => values.len(),
+        Inputs::F32(values) => {
+            assert!(values.iter().all(|value| value.is_finite()));
+            values.len()
+        }
+        Inputs::F64(values) => {
+            assert!(values.iter().all(|value| value.is_finite()));
+            values.len()
+        }
+        Inputs::Drawn { .. } => panic!("a file has no rows that are drawn"),
+    };
+    assert_eq!(n_numbers, data.n_samples() * data.n_features());
+    if let Some((height, width)) = data.image() {
+        assert_eq!(height * width, data.n_features());
+    }
+    if let Some(Targets::Classes { labels, names }) = data.targets() {
+        assert!(labels.iter().all(|&label| (label as usize) < names.len()));
+    }
+    // Classes at the end of the list that no row has are not written.
+    assert_eq!(fingerprint(&data.clone().without_targets()), fingerprint(&again.clone().without_targets()));
+    match (data.targets(), again.targets()) {
+        (
+            Some(Targets::Classes { labels, names }),
+            Some(Targets::Classes { labels: labels_again, names: names_again }),
+        ) => {
+            let names = labels.iter().map(|&label| &names[label as usize]);
+            assert!(names.eq(labels_again.iter().map(|&label| &names_again[label as usize])));
+        }
+        (targets, again) => assert_eq!(targets, again),
+    }
+}
