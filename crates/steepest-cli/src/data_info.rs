@@ -11,7 +11,7 @@ use crate::UsageError;
 use crate::args::ReadArgs;
 use crate::experiment::read_options;
 use crate::pictures::{PER_LINE, Picture, side_by_side};
-use crate::report::{bytes, shorten, thousands};
+use crate::report::{bytes, plain, shorten, thousands};
 
 /// Of inputs that are drawn, this many rows stand for all.
 const DRAWN_SAMPLES: usize = 100;
@@ -188,7 +188,8 @@ fn class_table(info: &Info) -> String {
     let mut text = format!("\n  {:>width$}{:>10}\n", "class", "rows");
     for (name, &count) in names.iter().zip(counts).take(MOST_CLASSES_SHOWN) {
         let bar = bar(count, most);
-        let line = format!("  {:>width$}{:>10}  {bar}", shorten(name, width), thousands(count as u64));
+        let name = plain(name);
+        let line = format!("  {:>width$}{:>10}  {bar}", shorten(&name, width), thousands(count as u64));
         text += line.trim_end();
         text.push('\n');
     }
@@ -212,7 +213,7 @@ fn samples(data: &Dataset) -> String {
         Some(Targets::Classes { labels, names }) => {
             let first = |class: u32| labels.iter().position(|&label| label == class);
             let rows = (0..names.len() as u32).filter_map(first).take(MOST_PICTURES);
-            rows.map(|row| Picture::new(size, data, row, vec![names[labels[row] as usize].clone()])).collect()
+            rows.map(|row| Picture::new(size, data, row, vec![plain(&names[labels[row] as usize])])).collect()
         }
         _ => {
             let rows = 0..data.n_samples().min(PER_LINE);

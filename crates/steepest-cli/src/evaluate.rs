@@ -17,7 +17,7 @@ use crate::args::{EvaluateArgs, RunArgs};
 use crate::experiment::{array_names, read_options, threads};
 use crate::inspect::load_model;
 use crate::pictures::{PER_LINE, Picture, side_by_side};
-use crate::report::{Outcome, thousands};
+use crate::report::{Outcome, plain, thousands};
 
 /// The largest confusion matrix to look at, and the largest to write into JSON.
 const MOST_CLASSES_SHOWN: usize = 40;
@@ -223,7 +223,7 @@ fn worst_mistakes<T: Float>(
     wrong.truncate(PER_LINE);
     let picture = |&row: &usize| {
         let (truth, predicted) = pairs[row];
-        let name = |class: u32| &model.classes[class as usize];
+        let name = |class: u32| plain(&model.classes[class as usize]);
         let mut caption = vec![
             format!("row {}", first_row + row),
             format!("true {}", name(truth)),

@@ -14,6 +14,7 @@ use crate::args::PredictArgs;
 use crate::evaluate::{check_features, first_row, load_data, probability};
 use crate::experiment::threads;
 use crate::inspect::load_model;
+use crate::report::plain;
 use rows::{Outputs, Predicted, is_set};
 
 pub fn run(args: &PredictArgs) -> Result<()> {
@@ -89,6 +90,7 @@ fn write_text<T: Float>(
     let last_rows = files.iter().map(|file| file.first_row + file.values.len() / file.n_outputs - 1);
     let width = last_rows.max().unwrap_or(0).to_string().len().max("row".len());
     let names: &[String] = if let Outputs::Classes(names) = outputs { names } else { &[] };
+    let names: Vec<String> = names.iter().map(|name| plain(name)).collect();
     let wide = names.iter().map(|name| name.chars().count()).fold("prediction".len(), usize::max);
     for (i, file) in files.iter().enumerate() {
         if files.len() > 1 {

@@ -6,14 +6,14 @@ use steepest::{ClassScore, ConfusionMatrix};
 const WIDEST_HEADING: usize = 8;
 
 /// True and predicted classes of a data set, of which only those that occur are reported, as scikit-learn does.
-pub struct Outcome<'a> {
-    names: Vec<&'a str>,
+pub struct Outcome {
+    names: Vec<String>,
     matrix: ConfusionMatrix,
 }
 
-impl<'a> Outcome<'a> {
+impl Outcome {
     /// Counts pairs of true and predicted class, both indices into `names`.
-    pub fn new(names: &'a [String], pairs: &[(u32, u32)]) -> Self {
+    pub fn new(names: &[String], pairs: &[(u32, u32)]) -> Self {
         let mut occurs = vec![false; names.len()];
         for &(truth, predicted) in pairs {
             occurs[truth as usize] = true;
@@ -25,7 +25,7 @@ impl<'a> Outcome<'a> {
         let placed = pairs.iter().map(|&(t, p)| (places[t as usize], places[p as usize]));
         Self {
             matrix: ConfusionMatrix::new(occurring.len(), placed),
-            names: occurring.iter().map(|&class| names[class].as_str()).collect(),
+            names: occurring.iter().map(|&class| plain(&names[class])).collect(),
         }
     }
 
@@ -71,6 +71,12 @@ impl<'a> Outcome<'a> {
         }
         text
     }
+}
+
+/// A name from a file, without what would move a terminal's cursor or colour it.
+pub fn plain(name: &str) -> String {
+    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    name.chars().map(plain).collect()
 }
 
 fn score_line(name: &str, width: usize, score: &ClassScore) -> String {
