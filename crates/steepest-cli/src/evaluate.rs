@@ -10,7 +10,7 @@ use steepest::{
     AnyModel, ConfusionMatrix, Dataset, Float, Model, Output, Pool, Precision, Predictions, RegressionScore,
     Targets,
 };
-use steepest_io::{DataError, DataSpec, Part, RowRange, load_part};
+use steepest_io::{CsvError, DataError, DataSpec, Part, RowRange, load_part};
 
 use crate::UsageError;
 use crate::args::{EvaluateArgs, RunArgs};
@@ -113,7 +113,9 @@ pub fn load_data<T: Float>(model: &Model<T>, spec: &str, args: &RunArgs) -> Resu
     let loaded = match load_part(&spec, Part::Test, &as_own) {
         // The model may have learnt from a table or arrays whose names this data set does not have or need.
         Err(
-            DataError::TargetOutsideCsv { .. } | DataError::CsvTarget { .. } | DataError::NpzArray { .. },
+            DataError::TargetOutsideCsv { .. }
+            | DataError::Csv(CsvError::Target { .. })
+            | DataError::NpzArray { .. },
         ) => load_part(&spec, Part::Test, &as_given)?,
         loaded => loaded?,
     };

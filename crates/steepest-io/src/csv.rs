@@ -7,9 +7,10 @@ use steepest::Dataset;
 
 use crate::csv_bytes::{Lines, read_lines};
 use crate::csv_cells::{Cells, Labels};
+use crate::csv_error::{CellProblem, CsvError};
 use crate::csv_header::Columns;
 use crate::csv_records::{Records, Source};
-use crate::error::{CellProblem, DataError};
+use crate::error::DataError;
 use crate::file::open;
 
 /// How to read a CSV file.
@@ -79,11 +80,11 @@ impl Table<'_> {
         let path: &Path = path;
         if record.len() != columns.len {
             let (found, expected) = (record.len(), columns.len);
-            return Err(DataError::CsvColumns { path: path.into(), line, found, expected });
+            return Err(DataError::Csv(CsvError::Columns { path: path.into(), line, found, expected }));
         }
         let problem = |(column, problem): (usize, CellProblem)| {
             let column = columns.shown_name(column);
-            DataError::CsvCell { path: path.into(), line, column, problem }
+            DataError::Csv(CsvError::Cell { path: path.into(), line, column, problem })
         };
         if let Some(target) = columns.target {
             let cell = record.get(target).unwrap_or_default();
@@ -116,7 +117,7 @@ impl Table<'_> {
         let targets = |target| {
             labels.into_targets().map_err(|(line, problem)| {
                 let column = columns.shown_name(target);
-                DataError::CsvCell { path: path.into(), line, column, problem }
+                DataError::Csv(CsvError::Cell { path: path.into(), line, column, problem })
             })
         };
         let targets = columns.target.map(targets).transpose()?;

@@ -7,7 +7,7 @@ use steepest::{Inputs, Targets};
 
 use crate::classes::Classes;
 use crate::csv_bytes::{digit, number as number_of};
-use crate::error::CellProblem;
+use crate::csv_error::CellProblem;
 use crate::shown::shown;
 
 /// Inputs as they are read: bytes as long as every cell fits one.

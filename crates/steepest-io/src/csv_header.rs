@@ -4,6 +4,7 @@ use std::path::Path;
 
 use csv::ByteRecord;
 
+use crate::csv_error::CsvError;
 use crate::error::DataError;
 use crate::shown::shown;
 
@@ -51,7 +52,10 @@ impl Columns {
             names: if has_names { first.iter().map(text).collect() } else { Vec::new() },
         };
         if let Some(column) = columns.names.iter().position(String::is_empty) {
-            return Err(DataError::CsvUnnamed { path: path.into(), column: column.saturating_add(1) });
+            return Err(DataError::Csv(CsvError::Unnamed {
+                path: path.into(),
+                column: column.saturating_add(1),
+            }));
         }
         columns.target = match wanted {
             Some(wanted) => Some(columns.find(wanted, path)?),
@@ -98,11 +102,11 @@ impl Columns {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            DataError::CsvTarget {
+            DataError::Csv(CsvError::Target {
                 path: path.into(),
                 target: wanted.into(),
                 columns: shown.join(", ") + &more,
-            }
+            })
         })
     }
 
@@ -110,11 +114,11 @@ impl Columns {
         let is_usual = |name: &str| TARGET_NAMES.iter().any(|usual| name.eq_ignore_ascii_case(usual));
         let mut usual = (0..).zip(&self.names).filter(|(_, name)| is_usual(name)).map(|(column, _)| column);
         match (usual.next(), usual.next()) {
-            (Some(first), Some(second)) => Err(DataError::CsvTargets {
+            (Some(first), Some(second)) => Err(DataError::Csv(CsvError::Targets {
                 path: path.into(),
                 first: self.shown_name(first),
                 second: self.shown_name(second),
-            }),
+            })),
             (first, _) => Ok(first),
         }
     }

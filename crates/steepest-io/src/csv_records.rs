@@ -5,6 +5,7 @@ use std::path::Path;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
+use crate::csv_error::CsvError;
 use crate::error::DataError;
 
 /// A line of a million cells fits.
@@ -104,7 +105,7 @@ impl<'a> Records<'a> {
         let line = record.position().map_or(0, csv::Position::line).saturating_add(self.lines_before);
         let is_there = is_there.map_err(|source| match source.into_kind() {
             csv::ErrorKind::Io(source) if source.kind() == io::ErrorKind::FileTooLarge => {
-                DataError::CsvEndless { path: self.path.into(), line, longest: LONGEST_RECORD }
+                DataError::Csv(CsvError::Endless { path: self.path.into(), line, longest: LONGEST_RECORD })
             }
             csv::ErrorKind::Io(source) => {
                 DataError::Damaged { place: self.path.display().to_string(), source }
@@ -116,7 +117,7 @@ impl<'a> Records<'a> {
         })?;
         let watched = self.reader.get_ref();
         if is_there && watched.at_end && watched.state == State::Quoted {
-            return Err(DataError::CsvQuote { path: self.path.into(), line });
+            return Err(DataError::Csv(CsvError::Quote { path: self.path.into(), line }));
         }
         Ok(is_there.then_some(line))
     }

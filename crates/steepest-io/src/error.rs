@@ -42,14 +42,16 @@ pub enum DataError {
         path: PathBuf,
     },
     /// The first bytes belong to no format that is read.
-    #[error("{path} begins with {found}, which is none of IDX (plain or gzip), NPZ, NPY, PNG or CSV text")]
+    #[error(
+        "{path} begins with {found}, which is none of IDX, NPY and CSV text (plain or gzip), NPZ and PNG"
+    )]
     UnknownFormat {
         /// The file.
         path: PathBuf,
         /// Its first bytes, in hexadecimal.
         found: String,
     },
-    /// A gzip file holds something else than IDX.
+    /// A gzip file holds a form that is not read in gzip.
     #[error(
         "{path}: in gzip, only IDX, NPY and CSV files are read, and this holds another: decompress it first (gunzip)"
     )]
@@ -287,83 +289,6 @@ pub enum DataError {
         expected: &'static str,
     },
 
-    /// A quote without its partner.
-    #[error(
-        "{path}, line {line}: a cell begins with a quote that is never closed: close it, or write it twice"
-    )]
-    CsvQuote {
-        /// The file.
-        path: PathBuf,
-        /// The line on which its record begins, from 1.
-        line: u64,
-    },
-    /// A record without an end.
-    #[error(
-        "{path}, line {line}: this row is longer than {longest} bytes: a quote is not closed, or this is no table"
-    )]
-    CsvEndless {
-        /// The file.
-        path: PathBuf,
-        /// The line on which it begins, from 1.
-        line: u64,
-        /// Bytes that a row may have.
-        longest: usize,
-    },
-    /// A cell that is not a number.
-    #[error("{path}, line {line}, column `{column}`: {problem}")]
-    CsvCell {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// The column's name; its number, from 1, where columns have no names.
-        column: String,
-        /// What is wrong.
-        problem: CellProblem,
-    },
-    /// A line of another length than the first.
-    #[error("{path}, line {line}: {found} cells, but the first line has {expected}")]
-    CsvColumns {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// Cells it has.
-        found: usize,
-        /// Cells the first line has.
-        expected: usize,
-    },
-    /// A column without a name: most often the row numbers that pandas writes.
-    #[error(
-        "{path}, line 1: column {column} has no name; pandas writes its row numbers so: write the file with \
-         to_csv(..., index=False), or name the column"
-    )]
-    CsvUnnamed {
-        /// The file.
-        path: PathBuf,
-        /// The column, from 1.
-        column: usize,
-    },
-    /// The target column that was asked for is not there.
-    #[error("{path} has no column `{target}`; its columns are {columns}")]
-    CsvTarget {
-        /// The file.
-        path: PathBuf,
-        /// The column asked for.
-        target: String,
-        /// The columns there are.
-        columns: String,
-    },
-    /// More than one column could be the target.
-    #[error("{path}: both `{first}` and `{second}` could be the labels: say which with a target column")]
-    CsvTargets {
-        /// The file.
-        path: PathBuf,
-        /// One.
-        first: String,
-        /// The other.
-        second: String,
-    },
     /// A target column was named for data that has no columns.
     #[error("a target column (`{target}`) was named, but {path} is not a CSV file")]
     TargetOutsideCsv {
@@ -455,28 +380,12 @@ pub enum DataError {
     /// The arrays do not make a data set.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// A CSV table could not be read.
+    #[error(transparent)]
+    Csv(#[from] crate::csv_error::CsvError),
     /// A known data set could not be had.
     #[error(transparent)]
     Fetch(#[from] crate::fetch_error::FetchError),
-}
-
-/// What is wrong with a cell of a table.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CellProblem {
-    /// Nothing there.
-    #[error("the cell is empty: fill in missing values, or leave the row out")]
-    Missing,
-    /// Text.
-    #[error(
-        "`{0}` is not a number: encode text as numbers, or name this column as the target if it is the label"
-    )]
-    Text(String),
-    /// Text in another encoding.
-    #[error("`{0}` is not UTF-8 text: save the file as UTF-8")]
-    NotUtf8(String),
-    /// NaN, an infinity, or too large.
-    #[error("`{0}` is not a finite number in range: replace it, or leave the row out")]
-    NotFinite(String),
 }
 
 impl DataError {

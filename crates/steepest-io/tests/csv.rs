@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use steepest::Dataset;
-use steepest_io::{CellProblem, CsvOptions, DataError, DataSpec, fingerprint, load, read_csv};
+use steepest_io::{CellProblem, CsvError, CsvOptions, DataError, DataSpec, fingerprint, load, read_csv};
 use tempfile::TempDir;
 
 fn read(text: impl AsRef<[u8]>) -> Result<Dataset, DataError> {
@@ -39,7 +39,7 @@ fn kaggle_and_mnist_tables() {
     assert_eq!((bytes(&test), test.image(), test.targets()), (&x[..], Some((2, 2)), None));
     assert_error!(
         load_path(&fixture("kaggle_index.csv")),
-        DataError::CsvUnnamed { column: 1, .. },
+        DataError::Csv(CsvError::Unnamed { column: 1, .. }),
         "index=False"
     );
 }
@@ -85,9 +85,9 @@ fn label_column_is_found_by_name() {
     assert_eq!(read("a,b\n1,2\n").unwrap().targets(), None);
     assert_eq!(bytes(&read_target("a,label\n1,2\n", "a").unwrap()), [2]);
     assert_eq!(bytes(&read_target("a,b\n1,2\n", "2").unwrap()), [1]);
-    assert_error!(read_target("a,b\n1,2\n", "3"), DataError::CsvTarget { .. }, "`3`");
-    assert_error!(read_target("a,b\n1,2\n", "c"), DataError::CsvTarget { .. }, "`c`", "`a`, `b`");
-    assert_error!(read("y,class,a\n1,2,3\n"), DataError::CsvTargets { .. }, "`y`", "`class`");
+    assert_error!(read_target("a,b\n1,2\n", "3"), DataError::Csv(CsvError::Target { .. }), "`3`");
+    assert_error!(read_target("a,b\n1,2\n", "c"), DataError::Csv(CsvError::Target { .. }), "`c`", "`a`, `b`");
+    assert_error!(read("y,class,a\n1,2,3\n"), DataError::Csv(CsvError::Targets { .. }), "`y`", "`class`");
 }
 
 #[test]
@@ -101,13 +101,16 @@ fn labels_are_classes_names_or_values() {
     assert_eq!(classes(&negative), (&[0, 1][..], vec!["-1", "1"]));
     assert_error!(
         read("x,y\n1,0.5\n2,nan\n"),
-        DataError::CsvCell { line: 3, .. },
+        DataError::Csv(CsvError::Cell { line: 3, .. }),
         "line 3",
         "column `y`",
         "`nan`"
     );
-    assert_error!(read("x,y\n1,\n"), DataError::CsvCell { problem: CellProblem::Missing, .. });
-    assert_error!(read(b"x,y\n1,\xe9\n"), DataError::CsvCell { problem: CellProblem::NotUtf8(_), .. });
+    assert_error!(read("x,y\n1,\n"), DataError::Csv(CsvError::Cell { problem: CellProblem::Missing, .. }));
+    assert_error!(
+        read(b"x,y\n1,\xe9\n"),
+        DataError::Csv(CsvError::Cell { problem: CellProblem::NotUtf8(_), .. })
+    );
 }
 
 #[test]
@@ -144,16 +147,20 @@ fn bad_cells_are_named_by_line_and_column() {
         ("1,\n3,4\n", "line 1, column `2`: the cell is empty"),
     ];
     for (text, says) in cases {
-        assert_error!(read(text), DataError::CsvCell { .. }, says, "table.csv");
+        assert_error!(read(text), DataError::Csv(CsvError::Cell { .. }), says, "table.csv");
     }
     assert_error!(
         read("a,b\n1,2\n3\n"),
-        DataError::CsvColumns { line: 3, found: 1, expected: 2, .. },
+        DataError::Csv(CsvError::Columns { line: 3, found: 1, expected: 2, .. }),
         "line 3"
     );
-    assert_error!(read("a,b\n1,2,3\n"), DataError::CsvColumns { found: 3, .. });
-    assert_error!(read("a,b\n1,2\n\"3,4\n5,6\n"), DataError::CsvQuote { line: 3, .. }, "never closed");
-    assert_error!(read("a,b\n1,2\n3,4\"\n5,6\n"), DataError::CsvCell { line: 3, .. }, "`4\"`");
+    assert_error!(read("a,b\n1,2,3\n"), DataError::Csv(CsvError::Columns { found: 3, .. }));
+    assert_error!(
+        read("a,b\n1,2\n\"3,4\n5,6\n"),
+        DataError::Csv(CsvError::Quote { line: 3, .. }),
+        "never closed"
+    );
+    assert_error!(read("a,b\n1,2\n3,4\"\n5,6\n"), DataError::Csv(CsvError::Cell { line: 3, .. }), "`4\"`");
 }
 
 #[test]
@@ -203,7 +210,7 @@ fn a_big_table_is_read_quickly() {
 fn lines_without_end_are_refused() {
     for start in ["", "a,b\n1,2\n"] {
         let text = start.to_string() + &"1,".repeat(20 << 20);
-        assert_error!(read(text), DataError::CsvEndless { .. }, "longer than 16777216 bytes");
+        assert_error!(read(text), DataError::Csv(CsvError::Endless { .. }), "longer than 16777216 bytes");
     }
 }
 
@@ -230,9 +237,9 @@ fn odd_lines_among_many_are_read_as_well() {
     assert_eq!((floats(&table)[1], floats(&table)[9000..].to_vec()), (0.0, vec![0.5, 256.0, -1.0]));
     // Errors name their lines.
     let wrong = format!("label,a,b\n{usual}1,x,2\n");
-    assert_error!(read(&wrong), DataError::CsvCell { line: 3002, .. }, "line 3002", "`a`");
+    assert_error!(read(&wrong), DataError::Csv(CsvError::Cell { line: 3002, .. }), "line 3002", "`a`");
     let short = format!("label,a,b\n{usual}{usual}1,2\n");
-    assert_error!(read(&short), DataError::CsvColumns { line: 6002, found: 2, .. });
+    assert_error!(read(&short), DataError::Csv(CsvError::Columns { line: 6002, found: 2, .. }));
     let unnamed = "1,2,3,4,5,6,7,8,9\n".repeat(2000) + "1,2,3\n";
-    assert_error!(read(&unnamed), DataError::CsvColumns { line: 2001, .. });
+    assert_error!(read(&unnamed), DataError::Csv(CsvError::Columns { line: 2001, .. }));
 }
