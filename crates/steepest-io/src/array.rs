@@ -40,7 +40,7 @@ impl Array {
         let layout = Layout::of(&self.shape, place)?;
         let inputs = match self.values {
             Values::U8(values) => Inputs::Bytes(values),
-            Values::Int(values) => from_integers(values),
+            Values::Int(values) => Inputs::F64(values.into_iter().map(|value| value as f64).collect()),
             Values::F32(values) => {
                 check_finite(&values, |v| v.is_finite(), place, layout.n_features)?;
                 Inputs::F32(values)
@@ -131,33 +131,29 @@ impl Layout {
 
 /// From first index fastest to last index fastest.
 fn to_c_order<T: Clone>(values: &[T], shape: &[usize]) -> Vec<T> {
-    let Some((&n, row)) = shape.split_first() else { return values.to_vec() };
-    // In Fortran's order, what all rows have at one place lies together.
-    let columns: Vec<&[T]> = values.chunks(n.max(1)).collect();
-    let mut in_order = Vec::with_capacity(columns.len());
-    order_columns(columns, row, &mut in_order);
-    (0..n).flat_map(|i| in_order.iter().filter_map(move |column| column.get(i))).cloned().collect()
-}
-
-/// Puts the places of a row, which come with their first index fastest, into C order.
-fn order_columns<'a, T>(columns: Vec<&'a [T]>, row: &[usize], out: &mut Vec<&'a [T]>) {
-    match row {
-        [] | [_] => out.extend(columns),
-        [first, rest @ ..] => {
-            for i in 0..*first {
-                let columns = columns.iter().skip(i).step_by((*first).max(1)).copied().collect();
-                order_columns(columns, rest, out);
+    // For each dimension how far apart its neighbours lie; the last is the fastest from here on.
+    let strides = shape.iter().scan(1usize, |stride, &size| {
+        let this = *stride;
+        *stride = stride.saturating_mul(size);
+        Some(this)
+    });
+    let dimensions: Vec<(usize, usize)> = shape.iter().copied().zip(strides).collect();
+    let mut index = vec![0usize; shape.len()];
+    let mut at = 0usize;
+    let mut in_order = Vec::with_capacity(values.len());
+    for _ in 0..values.len() {
+        in_order.extend(values.get(at).cloned());
+        for (i, &(size, stride)) in index.iter_mut().zip(&dimensions).rev() {
+            *i = i.saturating_add(1);
+            at = at.saturating_add(stride);
+            if *i < size {
+                break;
             }
+            at = at.saturating_sub(size.saturating_mul(stride));
+            *i = 0;
         }
     }
-}
-
-/// The smallest form that holds the numbers; in place, since both are no larger than before.
-fn from_integers(values: Vec<i64>) -> Inputs {
-    if values.iter().all(|&v| i128::from(v) == (v as f32) as i128) {
-        return Inputs::F32(values.into_iter().map(|v| v as f32).collect());
-    }
-    Inputs::F64(values.into_iter().map(|v| v as f64).collect())
+    in_order
 }
 
 /// Refuses a NaN or an infinity, with its place.

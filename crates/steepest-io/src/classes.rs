@@ -27,21 +27,21 @@ impl Classes {
         Self::Listed(listed)
     }
 
+    /// What they are called.
+    pub(crate) fn names(&self) -> Vec<String> {
+        match self {
+            Self::UpTo(max) => (0..=*max).map(|class| class.to_string()).collect(),
+            Self::Listed(listed) => listed.iter().map(i64::to_string).collect(),
+        }
+    }
+
     /// `labels`, each of which is among these classes, as targets.
     pub(crate) fn targets(&self, labels: &[i64]) -> Targets {
-        match self {
-            Self::UpTo(max) => Targets::Classes {
-                labels: labels.iter().map(|&label| label as u32).collect(),
-                names: (0..=*max).map(|class| class.to_string()).collect(),
-            },
-            Self::Listed(listed) => Targets::Classes {
-                labels: labels
-                    .iter()
-                    .map(|label| listed.partition_point(|class| class < label) as u32)
-                    .collect(),
-                names: listed.iter().map(i64::to_string).collect(),
-            },
-        }
+        let class = |label: &i64| match self {
+            Self::UpTo(_) => *label as u32,
+            Self::Listed(listed) => listed.partition_point(|class| class < label) as u32,
+        };
+        Targets::Classes { labels: labels.iter().map(class).collect(), names: self.names() }
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 use steepest::{Dataset, Inputs, Targets};
 
 use crate::atomic::{write_file, write_folder};
+use crate::classes::Classes;
+use crate::csv_cells::are_labels;
 use crate::csv_write::write_csv;
 use crate::error::DataError;
 use crate::idx_write::write_idx_part;
@@ -106,6 +108,14 @@ pub fn write_dataset(path: &Path, data: &Loaded, format: DataFormat) -> Result<(
             if let Some(Targets::Values { n_outputs: 2.., .. }) = data.targets() {
                 return Err(cannot("a table has one target column, and these have several: write .npz"));
             }
+            if let Some(Targets::Classes { labels, names }) = data.targets() {
+                let used = with_rows(labels, names);
+                if !are_labels(used.iter().copied()) {
+                    return Err(cannot(
+                        "the names of these classes would be read as others from a table: write .npz",
+                    ));
+                }
+            }
             write_file(path, |out| write_csv(out, data)).map_err(failed)
         }
         (DataFormat::Csv, _) => Err(cannot("there is nothing to write")),
@@ -158,6 +168,17 @@ pub(crate) fn shape(data: &Dataset) -> Vec<usize> {
     }
 }
 
+/// The names of the classes that rows have.
+fn with_rows<'a>(labels: &[u32], names: &'a [String]) -> Vec<&'a String> {
+    let mut has_rows = vec![false; names.len()];
+    for &label in labels {
+        if let Some(has_rows) = has_rows.get_mut(label as usize) {
+            *has_rows = true;
+        }
+    }
+    names.iter().zip(has_rows).filter(|(_, has_rows)| *has_rows).map(|(name, _)| name).collect()
+}
+
 /// The whole numbers that classes are named by, if they all are.
 pub(crate) fn numbers(names: &[String]) -> Option<Vec<i64>> {
     names.iter().map(|name| name.parse().ok().filter(|number: &i64| number.to_string() == *name)).collect()
@@ -182,7 +203,9 @@ fn npy_targets(targets: &Targets) -> NpyArray<'_> {
             let of = move |texts: Vec<Vec<u8>>| {
                 labels.iter().flat_map(move |&label| texts.get(label as usize).cloned().unwrap_or_default())
             };
-            if let Some(numbers) = numbers(names) {
+            // As text where numbers would be read as other classes: 1 and 3 as 0 to 3.
+            let numbers = numbers(names).filter(|numbers| Classes::of(&[numbers]).names() == *names);
+            if let Some(numbers) = numbers {
                 let bytes = of(numbers.iter().map(|number| number.to_le_bytes().to_vec()).collect());
                 return NpyArray { descr: "<i8".into(), shape, bytes: Box::new(bytes) };
             }

@@ -38,7 +38,7 @@ pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset, DataError>
     let mut source = Source::new(open(path)?.reader);
     let delimiter = source.delimiter().map_err(|source| DataError::io(path, source))?;
     let no_rows = |shape: &str| DataError::NoData { place: path.display().to_string(), shape: shape.into() };
-    let Some((first, mut line)) = Records::new(&mut source, delimiter, 0, path).first()? else {
+    let Some((first, line, mut lines_read)) = Records::new(&mut source, delimiter, 0, path).first()? else {
         return Err(no_rows("only empty lines"));
     };
 
@@ -49,11 +49,12 @@ pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset, DataError>
         table.push(&first, line)?;
     }
     if delimiter == b',' {
-        let n_rows = table.read_bytes(&mut source, line)?;
-        line = line.saturating_add(n_rows);
+        let n_rows = table.read_bytes(&mut source, lines_read)?;
+        lines_read = lines_read.saturating_add(n_rows);
         is_empty &= n_rows == 0;
     }
-    let (mut records, mut record) = (Records::new(&mut source, delimiter, line, path), ByteRecord::new());
+    let mut records = Records::new(&mut source, delimiter, lines_read, path);
+    let mut record = ByteRecord::new();
     while let Some(line) = records.next(&mut record)? {
         table.push(&record, line)?;
         is_empty = false;

@@ -85,6 +85,9 @@ fn byte(cell: &[u8]) -> Option<u8> {
         [a] => number_of(0, 0, a),
         [a, b] => number_of(0, digit(a)?, b),
         [a, b, c] => number_of(digit(a)?, digit(b)?, c),
+        // As pandas writes what was a flag.
+        [b'T', b'r', b'u', b'e'] => Some(1),
+        [b'F', b'a', b'l', b's', b'e'] => Some(0),
         _ => None,
     }
 }
@@ -94,10 +97,27 @@ fn number<T: std::str::FromStr>(cell: &[u8], is_finite: impl Fn(&T) -> bool) -> 
     if cell.is_empty() {
         return Err(CellProblem::Missing);
     }
+    let cell = match cell {
+        b"True" => b"1",
+        b"False" => b"0",
+        other => other,
+    };
     match std::str::from_utf8(cell).ok().and_then(|text| text.parse().ok()) {
         Some(value) if is_finite(&value) => Ok(value),
         Some(_) => Err(CellProblem::NotFinite(shown(&String::from_utf8_lossy(cell)))),
-        None => Err(CellProblem::Text(shown(&String::from_utf8_lossy(cell)))),
+        None => Err(not_a_number::<T>(&String::from_utf8_lossy(cell))),
+    }
+}
+
+/// What a cell is that is no number.
+fn not_a_number<T: std::str::FromStr>(cell: &str) -> CellProblem {
+    const MISSING: [&str; 7] = ["NA", "N/A", "?", "null", "NULL", "None", "-"];
+    if MISSING.contains(&cell) {
+        CellProblem::NotAvailable(cell.into())
+    } else if cell.replacen(',', ".", 1).parse::<T>().is_ok() {
+        CellProblem::DecimalComma(shown(cell))
+    } else {
+        CellProblem::Text(shown(cell))
     }
 }
 
@@ -165,6 +185,18 @@ impl Labels {
             texts().map(|text| names.partition_point(|name| name.as_str() < text) as u32).collect();
         let labels = of_rows(&self.rows, &class_of);
         Ok(Targets::Classes { labels, names })
+    }
+}
+
+/// Whether classes of these names, written as labels of rows, are read as classes of the same names.
+pub(crate) fn are_labels<'a>(names: impl Iterator<Item = &'a String> + Clone) -> bool {
+    let mut labels = Labels::default();
+    let is_read = names.clone().all(|name| labels.push(name.as_bytes(), 0).is_ok());
+    match labels.into_targets() {
+        Ok(Targets::Classes { labels, names: read }) if is_read => {
+            names.eq(labels.iter().filter_map(|&label| read.get(label as usize)))
+        }
+        _ => false,
     }
 }
 

@@ -16,6 +16,18 @@ pub enum CsvError {
         /// The line on which its record begins, from 1.
         line: u64,
     },
+    /// More columns than any table has.
+    #[error(
+        "{path}, line 1: {found} cells, where tables have up to {most}: this is no table, or none of rows"
+    )]
+    Wide {
+        /// The file.
+        path: PathBuf,
+        /// Cells of the first line.
+        found: usize,
+        /// Columns that are read.
+        most: usize,
+    },
     /// A record without an end.
     #[error(
         "{path}, line {line}: this row is longer than {longest} bytes: a quote is not closed, or this is no table"
@@ -74,7 +86,7 @@ pub enum CsvError {
         columns: String,
     },
     /// More than one column could be the target.
-    #[error("{path}: both `{first}` and `{second}` could be the labels: say which with a target column")]
+    #[error("{path}: both `{first}` and `{second}` could be the labels: say which with --target")]
     Targets {
         /// The file.
         path: PathBuf,
@@ -96,6 +108,12 @@ pub enum CellProblem {
         "`{0}` is not a number: encode text as numbers, or name this column as the target if it is the label"
     )]
     Text(String),
+    /// A word for a missing value.
+    #[error("`{0}` stands for a missing value: fill in missing values, or leave the row out")]
+    NotAvailable(String),
+    /// A decimal written with a comma.
+    #[error("`{0}` has a comma where a decimal point is read: save the table with decimal points")]
+    DecimalComma(String),
     /// Text in another encoding.
     #[error("`{0}` is not UTF-8 text: save the file as UTF-8")]
     NotUtf8(String),

@@ -15,6 +15,9 @@ const MIN_PIXELS: usize = 16 * 16;
 /// A first line 0, 1, 2, ... of this many cells or more is pandas' numbering of nameless columns.
 const MIN_NUMBERED: usize = 8;
 
+/// More columns than this, and it is no table.
+const MOST_COLUMNS: usize = 1 << 20;
+
 /// The columns of a table.
 pub(crate) struct Columns {
     /// Whether the first line is not data.
@@ -31,6 +34,10 @@ pub(crate) struct Columns {
 impl Columns {
     /// The columns of the table that begins with the line `first`; `wanted` names the target.
     pub(crate) fn of(first: &ByteRecord, path: &Path, wanted: Option<&str>) -> Result<Self, DataError> {
+        if first.len() > MOST_COLUMNS {
+            let (path, found, most) = (path.into(), first.len(), MOST_COLUMNS);
+            return Err(CsvError::Wide { path, found, most }.into());
+        }
         let is_number = |cell: &[u8]| {
             let is_float = |text: &str| text.parse::<f64>().is_ok();
             // A column may well be called inf or nan.
@@ -39,9 +46,15 @@ impl Columns {
         let is_numbered = first.len() >= MIN_NUMBERED
             && first.iter().enumerate().all(|(i, cell)| cell == i.to_string().as_bytes());
         let texts = || first.iter().enumerate().filter(|(_, cell)| !is_number(cell) && !cell.is_empty());
-        // Measured values beside a class's name are a row of data; names may be numbers, but only counted ones.
-        let has_values =
-            first.iter().any(is_number) && !is_counted(first.iter().filter(|cell| is_number(cell)));
+        // Measured values beside a class's name are a row of data. Names may be numbers, but only counted ones, and many or
+        // beside the name of a target.
+        let n_numbers = first.iter().filter(|cell| is_number(cell)).count();
+        let names_target = texts().any(|(_, cell)| {
+            let cell = String::from_utf8_lossy(cell.trim_ascii());
+            wanted == Some(&*cell) || is_usual_target(&cell)
+        });
+        let counts = is_counted(first.iter().filter(|cell| is_number(cell)));
+        let has_values = n_numbers > 0 && !(counts && (n_numbers >= MIN_NUMBERED || names_target));
         let has_names = texts().next().is_some() && !has_values;
         let text = |cell: &[u8]| String::from_utf8_lossy(cell.trim_ascii()).into_owned();
         let mut columns = Self {
@@ -51,6 +64,12 @@ impl Columns {
             image: None,
             names: if has_names { first.iter().map(text).collect() } else { Vec::new() },
         };
+        // NumPy's savetxt writes a header as a comment.
+        if let Some(name) = columns.names.first_mut()
+            && let Some(bare) = name.strip_prefix("# ")
+        {
+            *name = bare.trim().to_string();
+        }
         if let Some(column) = columns.names.iter().position(String::is_empty) {
             return Err(DataError::Csv(CsvError::Unnamed {
                 path: path.into(),
@@ -111,8 +130,8 @@ impl Columns {
     }
 
     fn usual_target(&self, path: &Path) -> Result<Option<usize>, DataError> {
-        let is_usual = |name: &str| TARGET_NAMES.iter().any(|usual| name.eq_ignore_ascii_case(usual));
-        let mut usual = (0..).zip(&self.names).filter(|(_, name)| is_usual(name)).map(|(column, _)| column);
+        let usual = (0..).zip(&self.names).filter(|(_, name)| is_usual_target(name));
+        let mut usual = usual.map(|(column, _)| column);
         match (usual.next(), usual.next()) {
             (Some(first), Some(second)) => Err(DataError::Csv(CsvError::Targets {
                 path: path.into(),
@@ -135,6 +154,10 @@ impl Columns {
         let (height, width): (usize, usize) = (height.parse().ok()?, width.parse().ok()?);
         (first == "1x1" && height.checked_mul(width)? == self.n_features()).then_some((height, width))
     }
+}
+
+fn is_usual_target(name: &str) -> bool {
+    TARGET_NAMES.iter().any(|usual| name.eq_ignore_ascii_case(usual))
 }
 
 /// Whether cells are numbers that follow each other, as names of columns do.

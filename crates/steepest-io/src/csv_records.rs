@@ -9,7 +9,7 @@ use crate::csv_error::CsvError;
 use crate::error::DataError;
 
 /// A line of a million cells fits.
-const LONGEST_RECORD: usize = 16 << 20;
+const LONGEST_RECORD: usize = 8 << 20;
 const BUFFER: usize = 1 << 18;
 
 /// The bytes of a file. Who reads too far gives back what it did not need.
@@ -30,16 +30,24 @@ impl Source {
         let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
         let start = head.iter().take_while(|byte| is_end(byte)).count();
         let line = head.iter().skip(start).take_while(|byte| !is_end(byte));
+        let line: Vec<u8> = line.copied().collect();
         let (mut is_quoted, mut counts) = (false, [(b',', 0usize), (b'\t', 0), (b';', 0)]);
-        for &byte in line {
+        for &byte in &line {
             is_quoted ^= byte == b'"';
             if let Some((_, count)) = counts.iter_mut().find(|(mark, _)| *mark == byte && !is_quoted) {
                 *count = count.saturating_add(1);
             }
         }
         let [(comma, commas), others @ ..] = counts;
-        let most = others.into_iter().max_by_key(|(_, count)| *count);
-        Ok(most.filter(|(_, count)| commas == 0 && *count > 0).map_or(comma, |(mark, _)| mark))
+        let most = others.into_iter().max_by_key(|(_, count)| *count).filter(|(_, count)| *count > 0);
+        let Some((mark, _)) = most else { return Ok(comma) };
+        // Commas may be those of decimals: 0,5;1,5.
+        let is_decimal = |cell: &[u8]| {
+            let text = String::from_utf8_lossy(cell).replacen(',', ".", 1);
+            text.trim().parse::<f64>().is_ok()
+        };
+        let are_decimals = || line.split(|&byte| byte == mark).all(is_decimal);
+        Ok(if commas == 0 || are_decimals() { mark } else { comma })
     }
 
     /// These bytes will be read next.
@@ -83,11 +91,11 @@ impl<'a> Records<'a> {
         Self { path, reader, lines_before }
     }
 
-    /// The first record, the line that follows it, and the source at that line.
-    pub(crate) fn first(mut self) -> Result<Option<(ByteRecord, u64)>, DataError> {
+    /// The first record and the line it begins on; how many lines it took. The source is then behind it.
+    pub(crate) fn first(mut self) -> Result<Option<(ByteRecord, u64, u64)>, DataError> {
         self.reader.get_mut().keeps = true;
         let mut record = ByteRecord::new();
-        let is_there = self.next(&mut record)?.is_some();
+        let line = self.next(&mut record)?;
         let position = self.reader.position().clone();
         let Watched { source, mut kept, .. } = self.reader.into_inner();
         let mut rest = kept.split_off(kept.len().min(position.byte() as usize));
@@ -95,7 +103,7 @@ impl<'a> Records<'a> {
             rest.remove(0);
         }
         source.give_back(rest);
-        Ok(is_there.then(|| (record, position.line().saturating_sub(1))))
+        Ok(line.map(|line| (record, line, position.line().saturating_sub(1))))
     }
 
     /// Reads the next record and says which line it begins on, from 1; none at the end.

@@ -23,6 +23,12 @@ pub enum DataError {
         /// The folder.
         path: PathBuf,
     },
+    /// A pipe, a device or a socket.
+    #[error("{path} is a pipe or a device, not a file: save what it gives to a file, and name that")]
+    NotRegular {
+        /// What was named.
+        path: PathBuf,
+    },
     /// A file holds nothing.
     #[error("{path} is empty (0 bytes): download or write it again")]
     Empty {
@@ -175,6 +181,16 @@ pub enum DataError {
         /// What the zip reader said.
         reason: String,
     },
+    /// A zip file that is no NPZ.
+    #[error(
+        "{path} is a zip file of `{member}` and not of arrays: unzip it first, or save a spreadsheet as CSV"
+    )]
+    ZipOfOthers {
+        /// The file.
+        path: PathBuf,
+        /// Something it holds.
+        member: String,
+    },
     /// An NPZ file lacks an array.
     #[error(
         "{path} holds the arrays {found}, not `{missing}`: expected x_train, y_train, x_test, y_test or X, y; say which is \
@@ -196,11 +212,11 @@ pub enum DataError {
         /// Name of the inputs.
         x: String,
         /// Rows of inputs.
-        n_x: usize,
+        n_x: u64,
         /// Name of the targets.
         y: String,
         /// Rows of targets.
-        n_y: usize,
+        n_y: u64,
     },
     /// Not names of arrays.
     #[error(
@@ -343,7 +359,7 @@ pub enum DataError {
         spec: String,
     },
     /// No part goes by that name.
-    #[error("`{spec}`: there is no part `{part}`; the parts are `train` and `test`")]
+    #[error("`{spec}` has neither a file nor a part named `{part}`; parts are `train` and `test`")]
     Part {
         /// The name of the data set.
         spec: String,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::error::DataError;
 use crate::gunzip::{Gunzip, is_bomb};
+use crate::image_error::ImageError;
 use crate::png::SIGNATURE;
 use crate::shown::few;
 
@@ -31,19 +32,14 @@ pub(crate) struct Opened {
 /// Opens a file and looks at its first bytes, without consuming them.
 pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
     let io = |source| DataError::io(path, source);
-    let file = File::open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
-    if metadata.is_dir() {
-        return Err(DataError::Directory { path: path.into() });
-    }
+    let (file, len) = open_regular(path)?;
     let mut file = BufReader::with_capacity(BUFFER, file);
     let head = read_head(&mut file).map_err(io)?;
     if !head.starts_with(&[0x1f, 0x8b]) {
         let format = format_of(&head, path)?;
         return Ok(Opened { format, reader: Box::new(Cursor::new(head).chain(file)), compressed: None });
     }
-    let compressed = metadata.len();
-    let mut contents = Gunzip::new(Cursor::new(head).chain(file), compressed);
+    let mut contents = Gunzip::new(Cursor::new(head).chain(file));
     let damaged = |source| DataError::Damaged { place: path.display().to_string(), source };
     let head = read_head(&mut contents).map_err(damaged)?;
     let format = format_of(&head, path)?;
@@ -51,7 +47,20 @@ pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
         return Err(DataError::Gzip { path: path.into() });
     }
     let reader = Cursor::new(head).chain(BufReader::with_capacity(BUFFER, contents));
-    Ok(Opened { format, reader: Box::new(reader), compressed: Some(compressed) })
+    Ok(Opened { format, reader: Box::new(reader), compressed: Some(len) })
+}
+
+/// Opens a file, and says how many bytes it has. A pipe or a device might never answer, and can be read only once.
+pub(crate) fn open_regular(path: &Path) -> Result<(File, u64), DataError> {
+    let io = |source| DataError::io(path, source);
+    let metadata = path.metadata().map_err(io)?;
+    if metadata.is_dir() {
+        return Err(DataError::Directory { path: path.into() });
+    }
+    if !metadata.is_file() {
+        return Err(DataError::NotRegular { path: path.into() });
+    }
+    Ok((File::open(path).map_err(io)?, metadata.len()))
 }
 
 const BUFFER: usize = 1 << 16;
@@ -75,12 +84,24 @@ fn format_of(head: &[u8], path: &Path) -> Result<Format, DataError> {
         [0, 0, 0x08..=0x0e, ..] => Format::Idx,
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(DataError::Utf16 { path: path() }),
         _ if is_markup(head) => return Err(DataError::WebPage { path: path() }),
+        _ if let Some(other) = other_image(head) => {
+            let path = path();
+            return Err(ImageError::NotPng { path, found: format!("the mark of {other}") }.into());
+        }
         _ if head.contains(&0) || head.starts_with(&[0x1f, 0x8b]) => {
             let found = format!("the bytes {:02x?}", head.get(..4).unwrap_or(head));
             return Err(DataError::UnknownFormat { path: path(), found });
         }
         _ => Format::Text,
     })
+}
+
+/// Images of other formats.
+fn other_image(head: &[u8]) -> Option<&'static str> {
+    let begins: [(&[u8], &str); 5] =
+        [(b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"BM", "BMP"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF")];
+    let is_text = !head.contains(&0);
+    begins.into_iter().find(|(start, _)| head.starts_with(start) && !is_text).map(|(_, name)| name)
 }
 
 /// Whether a file begins as PNG images do.

@@ -4,8 +4,8 @@ use std::io::{self, BufRead, Error, Read};
 
 use flate2::bufread::GzDecoder;
 
-/// What is smaller than this when decompressed is no bomb.
-const HARMLESS: u64 = 64 << 20;
+/// What is smaller than this when decompressed is no bomb: what is made of it, such as class names, takes up to ten times more.
+const HARMLESS: u64 = 8 << 20;
 /// Images and tables shrink to a half or a fiftieth; nothing but zeros to a thousandth, which is the most that deflate can.
 const BOMB_RATIO: u64 = 500;
 
@@ -17,15 +17,14 @@ pub(crate) fn is_bomb(bytes: u64, compressed: u64) -> bool {
 /// Decompresses a gzip file.
 pub(crate) struct Gunzip<R> {
     /// None at the end of the file.
-    member: Option<GzDecoder<R>>,
-    compressed: u64,
+    member: Option<GzDecoder<Counted<R>>>,
     bytes: u64,
 }
 
 impl<R: BufRead> Gunzip<R> {
-    /// `file` has `compressed` bytes.
-    pub(crate) fn new(file: R, compressed: u64) -> Self {
-        Self { member: Some(GzDecoder::new(file)), compressed, bytes: 0 }
+    /// `file` begins with a member.
+    pub(crate) fn new(file: R) -> Self {
+        Self { member: Some(GzDecoder::new(Counted { file, bytes: 0 })), bytes: 0 }
     }
 
     /// After a member: the next, unless there is nothing but zeros.
@@ -56,15 +55,40 @@ impl<R: BufRead> Read for Gunzip<R> {
             let n = member.read(buffer)?;
             if n > 0 {
                 self.bytes = self.bytes.saturating_add(n as u64);
-                if is_bomb(self.bytes, self.compressed) {
-                    let message = format!("{} bytes give more than {}", self.compressed, self.bytes);
-                    return Err(Error::other(message));
+                let compressed = member.get_ref().bytes;
+                if is_bomb(self.bytes, compressed) {
+                    return Err(Error::other(format!("{compressed} bytes give more than {}", self.bytes)));
                 }
                 return Ok(n);
             }
             self.next_member()?;
         }
         Ok(0)
+    }
+}
+
+/// Counts the bytes that are used.
+struct Counted<R> {
+    file: R,
+    bytes: u64,
+}
+
+impl<R: BufRead> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        self.bytes = self.bytes.saturating_add(n as u64);
+        Ok(n)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.file.fill_buf()
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.file.consume(n);
+        self.bytes = self.bytes.saturating_add(n as u64);
     }
 }
 
@@ -85,9 +109,7 @@ mod tests {
     fn gunzip(file: &[u8]) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         // A buffer that ends within headers and members.
-        Gunzip::new(BufReader::with_capacity(7, file), file.len() as u64)
-            .read_to_end(&mut bytes)
-            .map(|_| bytes)
+        Gunzip::new(BufReader::with_capacity(7, file)).read_to_end(&mut bytes).map(|_| bytes)
     }
 
     #[test]
@@ -105,7 +127,7 @@ mod tests {
         (0..100).for_each(|_| file.write_all(&megabyte).unwrap());
         let file = file.finish().unwrap();
         let mut bytes = 0;
-        let mut reader = Gunzip::new(&file[..], file.len() as u64);
+        let mut reader = Gunzip::new(&file[..]);
         let mut buffer = vec![0; 1 << 16];
         let error = loop {
             match reader.read(&mut buffer) {

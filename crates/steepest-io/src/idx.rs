@@ -7,7 +7,7 @@ use steepest::Dataset;
 use crate::array::Array;
 use crate::error::DataError;
 use crate::file::{Opened, open, product, read_bytes, refuse_bomb};
-use crate::numbers::{Dtype, read_values};
+use crate::numbers::{Dtype, Use, read_values};
 use crate::shown::few;
 use crate::spec::Part;
 
@@ -22,10 +22,11 @@ use crate::spec::Part;
 pub fn read_idx_part(folder: &Path, part: Part) -> Result<Dataset, DataError> {
     let images_path = find_or_fail(folder, part, "images", 3)?;
     let labels_path = find_or_fail(folder, part, "labels", 1)?;
-    let labels = read_array(&labels_path)?;
+    let labels = read_array(&labels_path, Use::Targets)?;
     // Only their largest label is needed from the other part, which may well be absent.
-    let others = find(folder, part.other(), "labels").map(|path| read_array(&path)).transpose()?;
-    let images = read_array(&images_path)?;
+    let others =
+        find(folder, part.other(), "labels").map(|path| read_array(&path, Use::Targets)).transpose()?;
+    let images = read_array(&images_path, Use::Inputs)?;
     if images.n_rows() != labels.n_rows() {
         return Err(DataError::IdxCounts {
             images: images_path,
@@ -44,7 +45,7 @@ pub fn read_idx_part(folder: &Path, part: Part) -> Result<Dataset, DataError> {
 /// # Errors
 /// When the file is damaged or not IDX.
 pub fn read_idx(path: &Path) -> Result<Dataset, DataError> {
-    let (inputs, layout) = read_array(path)?.into_inputs(&path.display().to_string())?;
+    let (inputs, layout) = read_array(path, Use::Inputs)?.into_inputs(&path.display().to_string())?;
     layout.dataset(inputs, None)
 }
 
@@ -84,7 +85,7 @@ fn find_or_fail(folder: &Path, part: Part, what: &str, rank: usize) -> Result<Pa
     })
 }
 
-fn read_array(path: &Path) -> Result<Array, DataError> {
+fn read_array(path: &Path, what_for: Use) -> Result<Array, DataError> {
     let Opened { mut reader, compressed, .. } = open(path)?;
     let place = path.display().to_string();
     let found: [u8; 4] = read_bytes(&mut reader, "an IDX header", &place)?;
@@ -106,7 +107,7 @@ fn read_array(path: &Path) -> Result<Array, DataError> {
         return Err(DataError::NoData { place, shape: format!("its header announces {}", few(&sizes)) });
     }
     refuse_bomb(product(&[n, dtype.size()], &place)?, compressed, &place)?;
-    let values = read_values(&mut reader, dtype, true, n, &place)?;
+    let values = read_values(&mut reader, dtype, true, n, what_for, &place)?;
     // No size is larger than the number of bytes that were read.
     Ok(Array { shape: sizes.into_iter().map(|size| size as usize).collect(), values })
 }

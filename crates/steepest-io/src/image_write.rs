@@ -35,6 +35,10 @@ pub(crate) fn write_images(folder: &Path, data: &Dataset) -> Result<(), WriteErr
 }
 
 fn is_folder_name(name: &str) -> bool {
+    // These would be read as parts.
+    if ["train", "test"].contains(&name) {
+        return false;
+    }
     let is_plain = |c: char| !c.is_control() && !r#"/\:*?"<>|"#.contains(c);
     !name.is_empty()
         && !name.starts_with('.')

@@ -9,7 +9,7 @@ use crate::array::{Array, bad_shape, bad_value};
 use crate::error::DataError;
 use crate::file::{Format, Opened, open, product, refuse_bomb};
 use crate::npy_header::{Header, read_header};
-use crate::numbers::{Dtype, read_values};
+use crate::numbers::{Dtype, Use, read_values};
 use crate::shown::{few, shown};
 
 /// Reads an array `(n, n_features)`, `(n, height, width)` or of more dimensions from an NPY file, as inputs without
@@ -22,7 +22,7 @@ use crate::shown::{few, shown};
 /// When the file is not NPY, damaged, of a type that is not read, or holds a NaN or an infinity.
 pub fn read_npy(path: &Path) -> Result<Dataset, DataError> {
     let place = path.display().to_string();
-    let (inputs, layout) = read_file(path)?.into_inputs(&place)?;
+    let (inputs, layout) = read_file(path, Use::Inputs)?.into_inputs(&place)?;
     layout.dataset(inputs, None)
 }
 
@@ -32,7 +32,7 @@ pub fn read_npy(path: &Path) -> Result<Dataset, DataError> {
 /// When the file is not NPY, damaged, not two-dimensional, not of whole numbers, or a number is no row number.
 pub fn read_npy_rows(path: &Path) -> Result<Vec<Vec<u32>>, DataError> {
     let place = path.display().to_string();
-    let Array { shape, values } = read_file(path)?;
+    let Array { shape, values } = read_file(path, Use::Targets)?;
     let [_, width] = shape[..] else {
         let expected = "(steps, batch size): the row numbers of one mini-batch a line";
         return Err(bad_shape(&place, &shape, expected));
@@ -48,26 +48,27 @@ pub fn read_npy_rows(path: &Path) -> Result<Vec<Vec<u32>>, DataError> {
     Ok(rows.chunks(width.max(1)).map(<[u32]>::to_vec).collect())
 }
 
-fn read_file(path: &Path) -> Result<Array, DataError> {
+fn read_file(path: &Path, what_for: Use) -> Result<Array, DataError> {
     let Opened { format, mut reader, compressed } = open(path)?;
     let place = path.display().to_string();
     if format != Format::Npy {
         return Err(DataError::NpyHeader { place, problem: "it does not begin with \\x93NUMPY" });
     }
-    read_npy_array(&mut reader, compressed, &place)
+    read_npy_array(&mut reader, compressed, what_for, &place)
 }
 
 /// Reads the array that `reader` holds to its end, decompressed from so many bytes.
 pub(crate) fn read_npy_array(
     reader: &mut impl Read,
     compressed: Option<u64>,
+    what_for: Use,
     place: &str,
 ) -> Result<Array, DataError> {
     let Header { descr, fortran_order, shape } = read_header(reader, place)?;
     let (dtype, big_endian) = dtype(&descr, place)?;
     let n = product(&shape, place)?;
     refuse_bomb(product(&[n, dtype.size()], place)?, compressed, place)?;
-    let values = read_values(reader, dtype, big_endian, n, place)?;
+    let values = read_values(reader, dtype, big_endian, n, what_for, place)?;
     // Where there are no numbers, a size may still be any number: but then there is nothing to read, either.
     let shape: Vec<usize> = shape.iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect();
     if n == 0 {
@@ -101,9 +102,10 @@ fn dtype(descr: &str, place: &str) -> Result<(Dtype, bool), DataError> {
         "f4" => Dtype::F32,
         "f8" => Dtype::F64,
         _ if code.starts_with('O') => return Err(DataError::NpyObjects { place: place.into() }),
-        _ => match code.strip_prefix('U').and_then(|length| length.parse().ok()) {
-            Some(length) => Dtype::Text(length),
-            None => return Err(DataError::NpyDtype { place: place.into(), dtype: shown(descr) }),
+        _ => match code.split_at_checked(1).and_then(|(kind, length)| Some((kind, length.parse().ok()?))) {
+            Some(("U", length)) => Dtype::Text(length),
+            Some(("S", length)) => Dtype::Bytes(length),
+            _ => return Err(DataError::NpyDtype { place: place.into(), dtype: shown(descr) }),
         },
     };
     Ok((dtype, big_endian))

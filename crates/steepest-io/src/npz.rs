@@ -6,11 +6,15 @@ use std::path::Path;
 
 use steepest::Dataset;
 use zip::ZipArchive;
+use zip::read::ZipFile;
+use zip::result::ZipError;
 
 use crate::array::Array;
 use crate::error::DataError;
-use crate::file::{Format, open};
+use crate::file::{Format, open, open_regular};
 use crate::npy::read_npy_array;
+use crate::npy_header::read_header;
+use crate::numbers::Use;
 use crate::shown::shown;
 use crate::spec::Part;
 
@@ -99,7 +103,7 @@ impl<'a> Npz<'a> {
         if open(path)?.format != Format::Zip {
             return Err(fail("it does not begin as a zip file does".into()));
         }
-        let file = File::open(path).map_err(|source| DataError::io(path, source))?;
+        let (file, _) = open_regular(path)?;
         let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| fail(error.to_string()))?;
         let name =
             |raw: &[u8]| String::from_utf8_lossy(raw.strip_suffix(b".npy").unwrap_or(raw)).into_owned();
@@ -129,7 +133,10 @@ impl<'a> Npz<'a> {
     /// When an array is missing, damaged, of a wrong shape or type, or has another number of rows than its partner.
     pub fn read_part(&mut self, part: Part) -> Result<Dataset, DataError> {
         let others = self.find(Role::Targets(Some(part.other())));
-        let others = others.map(|index| self.read_array(index)).transpose()?;
+        if let (Some(x), Some(y)) = (self.find(Role::Inputs(Some(part.other()))), others) {
+            self.check_rows(x, y)?;
+        }
+        let others = others.map(|index| self.read_array(index, Use::Targets)).transpose()?;
         self.read_pair(Some(part), others)
     }
 
@@ -148,26 +155,29 @@ impl<'a> Npz<'a> {
         if y_index.is_none() && self.roles.of(y).is_some() {
             return Err(self.missing(y));
         }
-        let targets = match y_index {
-            Some(index) => Some((self.read_array(index)?, self.place(index), index)),
-            None => None,
-        };
-        let array = self.read_array(x_index)?;
-        let n_x = array.n_rows();
-        if let Some((targets, _, y_index)) = &targets
-            && targets.n_rows() != n_x
-        {
-            return Err(DataError::NpzCounts {
-                path: self.path.into(),
-                x: shown(self.name(x_index)),
-                n_x,
-                y: shown(self.name(*y_index)),
-                n_y: targets.n_rows(),
-            });
+        if let Some(y_index) = y_index {
+            self.check_rows(x_index, y_index)?;
         }
-        let (inputs, layout) = array.into_inputs(&self.place(x_index))?;
-        let targets = targets.map(|(array, place, _)| array.into_targets(others, &place)).transpose()?;
+        let targets = y_index.map(|index| self.read_array(index, Use::Targets)).transpose()?;
+        let (inputs, layout) = self.read_array(x_index, Use::Inputs)?.into_inputs(&self.place(x_index))?;
+        let place = y_index.map(|index| self.place(index)).unwrap_or_default();
+        let targets = targets.map(|array| array.into_targets(others, &place)).transpose()?;
         layout.dataset(inputs, targets)
+    }
+
+    /// Refuses arrays whose headers announce different numbers of rows, before either is read.
+    fn check_rows(&mut self, x: usize, y: usize) -> Result<(), DataError> {
+        let (n_x, n_y) = (self.n_rows(x)?, self.n_rows(y)?);
+        if n_x == n_y {
+            return Ok(());
+        }
+        let (x, y) = (shown(self.name(x)), shown(self.name(y)));
+        Err(DataError::NpzCounts { path: self.path.into(), x, n_x, y, n_y })
+    }
+
+    fn n_rows(&mut self, index: usize) -> Result<u64, DataError> {
+        let place = self.place(index);
+        Ok(read_header(&mut self.member(index)?, &place)?.shape.first().copied().unwrap_or(1))
     }
 
     fn find(&self, role: Role) -> Option<usize> {
@@ -179,6 +189,13 @@ impl<'a> Npz<'a> {
     }
 
     fn missing(&self, role: Role) -> DataError {
+        // A table that was zipped, or a spreadsheet, which is a zip file as well.
+        let is_array = |name: &[u8]| name.ends_with(b".npy") || !name.contains(&b'.');
+        let mut raw_names = self.archive.file_names_raw();
+        if let Some(other) = raw_names.find(|name| !is_array(name)) {
+            let member = shown(&String::from_utf8_lossy(other));
+            return DataError::ZipOfOthers { path: self.path.into(), member };
+        }
         let missing = self.roles.of(role).unwrap_or(role.name()).into();
         let shown: Vec<String> =
             self.names.iter().take(10).map(|name| format!("`{}`", shown(name))).collect();
@@ -194,13 +211,15 @@ impl<'a> Npz<'a> {
         format!("{} (array `{}`)", self.path.display(), shown(self.name(index)))
     }
 
-    fn read_array(&mut self, index: usize) -> Result<Array, DataError> {
+    fn member(&mut self, index: usize) -> Result<ZipFile<'_, BufReader<File>>, DataError> {
+        let failed = |error: ZipError| DataError::Zip { path: self.path.into(), reason: error.to_string() };
+        self.archive.by_index(index).map_err(failed)
+    }
+
+    fn read_array(&mut self, index: usize, what_for: Use) -> Result<Array, DataError> {
         let place = self.place(index);
-        let mut member = self
-            .archive
-            .by_index(index)
-            .map_err(|error| DataError::Zip { path: self.path.into(), reason: error.to_string() })?;
+        let mut member = self.member(index)?;
         let compressed = Some(member.compressed_size());
-        read_npy_array(&mut member, compressed, &place)
+        read_npy_array(&mut member, compressed, what_for, &place)
     }
 }

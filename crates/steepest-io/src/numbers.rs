@@ -5,6 +5,15 @@ use std::io::Read;
 use crate::error::DataError;
 use crate::file::{product, read_rest};
 
+/// What an array is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Numbers: whole ones become floating point unless all fit a byte.
+    Inputs,
+    /// Labels, text among them, or numbers.
+    Targets,
+}
+
 /// How each number of an array is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dtype {
@@ -22,6 +31,8 @@ pub(crate) enum Dtype {
     F64,
     /// Text of so many UCS-4 characters, padded with zeros.
     Text(u32),
+    /// Text of so many bytes, padded with zeros.
+    Bytes(u32),
 }
 
 /// The numbers of an array, in the form that is used from here on.
@@ -45,6 +56,7 @@ impl Dtype {
             Self::U32 | Self::I32 | Self::F32 => 4,
             Self::U64 | Self::I64 | Self::F64 => 8,
             Self::Text(length) => u64::from(length).saturating_mul(4),
+            Self::Bytes(length) => length.into(),
         }
     }
 }
@@ -55,9 +67,13 @@ pub(crate) fn read_values(
     dtype: Dtype,
     big_endian: bool,
     n: u64,
+    what_for: Use,
     place: &str,
 ) -> Result<Values, DataError> {
     let expected = product(&[n, dtype.size()], place)?;
+    if what_for == Use::Inputs && matches!(dtype, Dtype::Text(_) | Dtype::Bytes(_)) {
+        return Err(DataError::NpyTextInputs { place: place.into() });
+    }
     let blocks = Blocks { reader, left: expected, expected, big_endian, place, buffer: Vec::new() };
     Ok(match dtype {
         Dtype::U8 => Values::U8(read_rest(blocks.reader, expected, place)?),
@@ -66,13 +82,13 @@ pub(crate) fn read_values(
             bytes.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
             Values::U8(bytes)
         }
-        Dtype::I8 => blocks.whole(|b| Ok(i8::from_le_bytes(b).into()))?,
-        Dtype::U16 => blocks.whole(|b| Ok(u16::from_le_bytes(b).into()))?,
-        Dtype::I16 => blocks.whole(|b| Ok(i16::from_le_bytes(b).into()))?,
-        Dtype::U32 => blocks.whole(|b| Ok(u32::from_le_bytes(b).into()))?,
-        Dtype::I32 => blocks.whole(|b| Ok(i32::from_le_bytes(b).into()))?,
-        Dtype::I64 => blocks.whole(|b| Ok(i64::from_le_bytes(b)))?,
-        Dtype::U64 => blocks.whole(|b| {
+        Dtype::I8 => blocks.whole(what_for, |b| Ok(i8::from_le_bytes(b).into()))?,
+        Dtype::U16 => blocks.whole(what_for, |b| Ok(u16::from_le_bytes(b).into()))?,
+        Dtype::I16 => blocks.whole(what_for, |b| Ok(i16::from_le_bytes(b).into()))?,
+        Dtype::U32 => blocks.whole(what_for, |b| Ok(u32::from_le_bytes(b).into()))?,
+        Dtype::I32 => blocks.whole(what_for, |b| Ok(i32::from_le_bytes(b).into()))?,
+        Dtype::I64 => blocks.whole(what_for, |b| Ok(i64::from_le_bytes(b)))?,
+        Dtype::U64 => blocks.whole(what_for, |b| {
             let value = u64::from_le_bytes(b);
             i64::try_from(value).map_err(|_| DataError::TooWide { place: place.into(), value })
         })?,
@@ -80,6 +96,7 @@ pub(crate) fn read_values(
         Dtype::F32 => Values::F32(blocks.floats(f32::from_le_bytes)?),
         Dtype::F64 => Values::F64(blocks.floats(f64::from_le_bytes)?),
         Dtype::Text(length) => Values::Text(blocks.texts(length as usize)?),
+        Dtype::Bytes(length) => Values::Text(blocks.byte_texts(length as usize)?),
     })
 }
 
@@ -133,25 +150,28 @@ impl<R: Read> Blocks<'_, R> {
 
     fn whole<const N: usize>(
         mut self,
+        what_for: Use,
         number: impl Fn([u8; N]) -> Result<i64, DataError>,
     ) -> Result<Values, DataError> {
-        let mut small: Vec<u8> = Vec::new();
-        let mut large: Vec<i64> = Vec::new();
+        let mut values = Values::U8(Vec::new());
         while let Some(items) = self.next()? {
             for &item in items {
-                let value = number(item)?;
-                match u8::try_from(value) {
-                    Ok(byte) if large.is_empty() => small.push(byte),
-                    _ => {
-                        if large.is_empty() {
-                            large.extend(std::mem::take(&mut small).into_iter().map(i64::from));
-                        }
-                        large.push(value);
-                    }
-                }
+                values.push_whole(number(item)?, what_for);
             }
         }
-        Ok(if large.is_empty() { Values::U8(small) } else { Values::Int(large) })
+        Ok(values)
+    }
+
+    fn byte_texts(mut self, length: usize) -> Result<Vec<String>, DataError> {
+        let mut bytes: Vec<u8> = Vec::new();
+        while let Some(items) = self.next::<1>()? {
+            bytes.extend_from_slice(items.as_flattened());
+        }
+        let text = |text: &[u8]| match std::str::from_utf8(text) {
+            Ok(text) => Ok(text.trim_end_matches('\0').to_string()),
+            Err(_) => Err(DataError::NpyText { place: self.place.into() }),
+        };
+        bytes.chunks(length.max(1)).map(text).collect()
     }
 
     fn texts(mut self, length: usize) -> Result<Vec<String>, DataError> {
@@ -165,6 +185,30 @@ impl<R: Read> Blocks<'_, R> {
         }
         let text = |text: &[char]| text.iter().collect::<String>().trim_end_matches('\0').to_string();
         Ok(characters.chunks(length.max(1)).map(text).collect())
+    }
+}
+
+impl Values {
+    /// Adds a whole number. Values become as wide as they have to be, and no wider: for labels integers, for inputs floats.
+    fn push_whole(&mut self, value: i64, what_for: Use) {
+        let is_exact = |value: i64| i128::from(value) == (value as f32) as i128;
+        loop {
+            let wider = match self {
+                Self::U8(values) => match u8::try_from(value) {
+                    Ok(byte) => return values.push(byte),
+                    Err(_) if what_for == Use::Targets => {
+                        Self::Int(values.iter().map(|&byte| byte.into()).collect())
+                    }
+                    Err(_) => Self::F32(values.iter().map(|&byte| byte.into()).collect()),
+                },
+                Self::Int(values) => return values.push(value),
+                Self::F32(values) if is_exact(value) => return values.push(value as f32),
+                Self::F32(values) => Self::F64(values.iter().map(|&value| value.into()).collect()),
+                Self::F64(values) => return values.push(value as f64),
+                Self::Text(_) => return,
+            };
+            *self = wider;
+        }
     }
 }
 
@@ -214,7 +258,7 @@ mod tests {
         let numbers: Vec<u16> = (0..n).map(|i| (i % 251) as u16).collect();
         let read = |numbers: &[u16], n| {
             let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
-            read_values(&mut &bytes[..], Dtype::U16, true, n, "here")
+            read_values(&mut &bytes[..], Dtype::U16, true, n, Use::Targets, "here")
         };
         assert_eq!(read(&numbers, n).unwrap(), Values::U8(numbers.iter().map(|&x| x as u8).collect()));
         let mut wide = numbers.clone();

@@ -7,6 +7,7 @@ use std::path::Path;
 use png::{BitDepth, ColorType, DecodeOptions, Decoder, Encoder, Limits, Reader, Transformations};
 
 use crate::error::DataError;
+use crate::file::open_regular;
 use crate::image_error::ImageError;
 
 /// What every PNG file begins with.
@@ -15,6 +16,8 @@ pub(crate) const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 /// The longest side of an image, and the most pixels in all.
 const MAX_SIDE: usize = 1 << 14;
 const MAX_PIXELS: usize = 1 << 26;
+/// The most bytes of an interlaced image, in all its channels.
+const MAX_FRAME_BYTES: usize = 1 << 26;
 /// What the decoder may allocate beside the pixels.
 const MAX_DECODER_BYTES: usize = 1 << 26;
 /// The longest file: more than twice what the most pixels take in the widest format.
@@ -98,7 +101,8 @@ pub(crate) struct Opened<'a> {
 impl GreyDecoder {
     /// Reads a file and its header.
     pub fn open<'a>(&'a mut self, path: &'a Path) -> Result<Opened<'a>, DataError> {
-        read_file(path, &mut self.file).map_err(|source| DataError::io(path, source))?;
+        let (file, _) = open_regular(path)?;
+        read_file(file, &mut self.file).map_err(|source| DataError::io(path, source))?;
         let file = self.file.as_slice();
         if file.is_empty() {
             return Err(DataError::Empty { path: path.into() });
@@ -126,6 +130,12 @@ impl GreyDecoder {
         if reader.info().raw_bytes() > file.len().saturating_mul(MAX_DEFLATE_RATIO) {
             let reason = format!("{} bytes cannot hold {width} x {height} pixels", file.len());
             return Err(ImageError::Damaged { path: path.into(), reason }.into());
+        }
+        // An interlaced image is only known when all of it is decoded.
+        let frame = reader.output_buffer_size().unwrap_or(usize::MAX);
+        if reader.info().interlaced && frame > MAX_FRAME_BYTES {
+            let (path, max_side, max_pixels) = (path.into(), MAX_SIDE, MAX_FRAME_BYTES / 4);
+            return Err(ImageError::TooLarge { path, width, height, max_side, max_pixels }.into());
         }
         // The first frame of an animation may be smaller than the image; the standard has it the same.
         if reader
@@ -173,9 +183,9 @@ impl Opened<'_> {
 }
 
 /// Reads a file into `buffer`, in place of what it held.
-fn read_file(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
+fn read_file(file: File, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
-    File::open(path)?.take(MAX_FILE_BYTES.saturating_add(1)).read_to_end(buffer)?;
+    file.take(MAX_FILE_BYTES.saturating_add(1)).read_to_end(buffer)?;
     if buffer.len() as u64 > MAX_FILE_BYTES {
         return Err(io::Error::other(format!("it is longer than {MAX_FILE_BYTES} bytes")));
     }

@@ -9,6 +9,7 @@ mod aligned;
 mod bias;
 mod convert;
 mod float;
+mod gemm;
 mod ink;
 mod pool;
 mod products;
@@ -30,7 +31,7 @@ pub use convert::{narrow, widen};
 pub use float::Float;
 pub use ink::Ink;
 pub use pool::Pool;
-pub use products::{Inputs, affine, backpropagate, weight_gradient};
+pub use products::{Inputs, affine, backpropagate, is_large, weight_gradient};
 pub use simd::{Element, InstructionSet, instruction_set};
 pub use softmax::{
     SoftmaxShift, add_column_exps, count_first_largest, maximum, softmax_columns, softmax_rows,

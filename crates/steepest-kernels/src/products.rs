@@ -14,6 +14,7 @@
 use std::mem::MaybeUninit;
 
 use crate::Float;
+use crate::gemm::{Gemm, Matrix};
 use crate::ink::{columns_with_ink, rows_with_ink};
 use crate::simd::{Element, Kernel, Registers, Simd, dispatch, prefetch};
 
@@ -46,7 +47,14 @@ pub fn affine<T: Float, X: Element<T>>(inputs: Inputs<T, X>, w: &[T], bias: Opti
     let (rows, n_out) = (x.len() / n_in, w.len() / n_in);
     assert!(x.len() == rows * n_in && w.len() == n_out * n_in && out.len() == rows * n_out);
     assert!(bias.is_none_or(|b| b.len() == n_out));
-    dispatch(Affine { inputs, w, bias, out });
+    match X::numbers(x) {
+        Some(x) if is_large::<T>(n_in, n_out) => {
+            let (a, b) =
+                (Matrix { numbers: x, strides: (n_in, 1) }, Matrix { numbers: w, strides: (1, n_in) });
+            dispatch(Gemm { a, b, k: n_in, n: n_out, factor: inputs.factor, bias, add: false, c: out });
+        }
+        _ => dispatch(Affine { inputs, w, bias, out }),
+    }
 }
 
 /// `d_w = factor deltaᵀ x`, or with `add` `d_w += factor deltaᵀ x`: what a block of rows gives to the gradient of a
@@ -60,7 +68,23 @@ pub fn weight_gradient<T: Float, X: Element<T>>(delta: &[T], inputs: Inputs<T, X
     let Inputs { x, n_in, factor } = inputs;
     let (rows, n_out) = (x.len() / n_in, d_w.len() / n_in);
     assert!(x.len() == rows * n_in && d_w.len() == n_out * n_in && delta.len() == rows * n_out);
-    dispatch(Combine { c: delta, at: (1, n_out), terms: rows, y: x, width: n_in, factor, out: d_w, add });
+    match X::numbers(x) {
+        Some(x) if is_large::<T>(n_in, n_out) => {
+            let (a, b) =
+                (Matrix { numbers: delta, strides: (1, n_out) }, Matrix { numbers: x, strides: (n_in, 1) });
+            dispatch(Gemm { a, b, k: rows, n: n_in, factor, bias: None, add, c: d_w });
+        }
+        _ => dispatch(Combine {
+            c: delta,
+            at: (1, n_out),
+            terms: rows,
+            y: x,
+            width: n_in,
+            factor,
+            out: d_w,
+            add,
+        }),
+    }
 }
 
 /// `out = delta w`: the gradient at a layer's inputs.
@@ -73,12 +97,36 @@ pub fn backpropagate<T: Float>(delta: &[T], w: &[T], n_in: usize, out: &mut [T])
     let (rows, n_out) = (out.len() / n_in, w.len() / n_in);
     assert!(out.len() == rows * n_in && w.len() == n_out * n_in && delta.len() == rows * n_out);
     let factor = T::ONE;
-    dispatch(Combine { c: delta, at: (n_out, 1), terms: n_out, y: w, width: n_in, factor, out, add: false });
+    if is_large::<T>(n_in, n_out) {
+        let (a, b) =
+            (Matrix { numbers: delta, strides: (n_out, 1) }, Matrix { numbers: w, strides: (n_in, 1) });
+        dispatch(Gemm { a, b, k: n_out, n: n_in, factor, bias: None, add: false, c: out });
+    } else {
+        dispatch(Combine {
+            c: delta,
+            at: (n_out, 1),
+            terms: n_out,
+            y: w,
+            width: n_in,
+            factor,
+            out,
+            add: false,
+        });
+    }
+}
+
+/// Whether a layer's weights are too many for the second cache. It takes such a layer a matrix product that brings them into
+/// order piece by piece, which pays where many rows go through it together: 256 or more.
+pub fn is_large<T: Float>(n_in: usize, n_out: usize) -> bool {
+    const LARGE_BYTES: usize = 2 << 20;
+    // With fewer units than this, or fewer inputs, there is little to bring into order.
+    const NARROW: usize = 64;
+    n_in.min(n_out) >= NARROW && n_in * n_out * size_of::<T>() >= LARGE_BYTES
 }
 
 /// Cuts `n` into tiles of at most `largest`, as equal as can be: seven rows are four and three, not six and one.
 #[inline(always)]
-fn tiles(n: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(crate) fn tiles(n: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
     let count = n.div_ceil(largest).max(1);
     (0..count).map(move |i| (n * i / count, n * (i + 1) / count - n * i / count))
 }
@@ -92,6 +140,7 @@ macro_rules! with_constant {
         }
     };
 }
+pub(crate) use with_constant;
 
 struct Affine<'a, T, X> {
     inputs: Inputs<'a, T, X>,

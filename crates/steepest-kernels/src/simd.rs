@@ -81,6 +81,8 @@ pub trait Element<T: Float>: Copy + Sync {
     /// # Safety
     /// `n` elements can be read from `p`.
     unsafe fn load_first<R: Registers<T>>(p: *const Self, n: usize) -> R;
+    /// Elements that are numbers of `T` already, as such.
+    fn numbers(elements: &[Self]) -> Option<&[T]>;
     /// Whether it is worth looking for stretches of zeros.
     const MAY_BE_EMPTY: bool;
     /// Zero if all of `R::LANES` elements are; not zero also where it is not worth looking.
@@ -99,6 +101,10 @@ impl<T: Float> Element<T> for T {
     unsafe fn load_first<R: Registers<T>>(p: *const T, n: usize) -> R {
         // SAFETY: passed on to the caller.
         unsafe { R::load_first(p, n) }
+    }
+    #[inline(always)]
+    fn numbers(elements: &[T]) -> Option<&[T]> {
+        Some(elements)
     }
     const MAY_BE_EMPTY: bool = false;
     #[inline(always)]
@@ -121,6 +127,10 @@ impl<T: Float> Element<T> for u8 {
             std::ptr::copy_nonoverlapping(p, bytes.as_mut_ptr(), n);
             R::load_bytes(bytes.as_ptr())
         }
+    }
+    #[inline(always)]
+    fn numbers(_: &[u8]) -> Option<&[T]> {
+        None
     }
     const MAY_BE_EMPTY: bool = true;
     #[inline(always)]
@@ -145,6 +155,18 @@ pub fn prefetch(p: *const u8) {
     // SAFETY: a prefetch never faults, wherever it points, and every x86-64 has it.
     unsafe {
         std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(p.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
+}
+
+/// Asks for the cache line at `p`, which will be needed later: it goes to the second cache.
+#[inline(always)]
+pub fn prefetch_later(p: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch never faults, wherever it points, and every x86-64 has it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(p.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = p;

@@ -25,7 +25,7 @@ pub(crate) struct Source<'a> {
 pub(crate) enum Block<'a, T> {
     Bytes(Inputs<'a, T, u8>),
     /// For a network whose first layer lies transposed.
-    Inked(Inputs<'a, T, u8>, &'a Ink),
+    Inked(Inputs<'a, T, u8>, &'a [Ink]),
     Floats(Inputs<'a, T, T>),
 }
 
@@ -34,7 +34,12 @@ impl<T: Float> Block<'_, T> {
     pub fn affine(self, weight: &[T], bias: Option<&[T]>, z: &mut [T]) {
         match self {
             Self::Bytes(x) => kernels::affine(x, weight, bias, z),
-            Self::Inked(x, ink) => kernels::affine_sparse(x, ink, weight, bias, z),
+            Self::Inked(x, inks) => {
+                let n_out = weight.len() / x.n_in;
+                for ((x, ink), z) in pieces(x, inks).zip(z.chunks_mut(Ink::ROWS * n_out)) {
+                    kernels::affine_sparse(x, ink, weight, bias, z);
+                }
+            }
             Self::Floats(x) => kernels::affine(x, weight, bias, z),
         }
     }
@@ -43,7 +48,13 @@ impl<T: Float> Block<'_, T> {
     pub fn weight_gradient(self, delta: &[T], add: bool, d_weight: &mut [T]) {
         match self {
             Self::Bytes(x) => kernels::weight_gradient(delta, x, add, d_weight),
-            Self::Inked(x, ink) => kernels::weight_gradient_sparse(delta, x, ink, add, d_weight),
+            Self::Inked(x, inks) => {
+                let n_out = d_weight.len() / x.n_in;
+                for (i, ((x, ink), delta)) in pieces(x, inks).zip(delta.chunks(Ink::ROWS * n_out)).enumerate()
+                {
+                    kernels::weight_gradient_sparse(delta, x, ink, add || i > 0, d_weight);
+                }
+            }
             Self::Floats(x) => kernels::weight_gradient(delta, x, add, d_weight),
         }
     }
@@ -61,10 +72,18 @@ impl<T: Float> Block<'_, T> {
     }
 }
 
+/// Rows as many at a time as one [`Ink`] is of.
+fn pieces<'a, T: Float>(
+    x: Inputs<'a, T, u8>,
+    inks: &'a [Ink],
+) -> impl Iterator<Item = (Inputs<'a, T, u8>, &'a Ink)> {
+    x.x.chunks(Ink::ROWS * x.n_in).map(move |rows| Inputs { x: rows, ..x }).zip(inks)
+}
+
 /// Where rows are brought together that do not lie together in the data set.
 pub(crate) struct Gather<T> {
     bytes: Vec<u8>,
-    ink: Ink,
+    inks: Vec<Ink>, // one for every `Ink::ROWS` rows
     floats: Vec<T>,
     /// The first row of the batch that lies here now.
     loaded: Option<usize>,
@@ -72,7 +91,7 @@ pub(crate) struct Gather<T> {
 
 impl<T: Float> Gather<T> {
     pub fn new() -> Self {
-        Self { bytes: Vec::new(), ink: Ink::default(), floats: Vec::new(), loaded: None }
+        Self { bytes: Vec::new(), inks: Vec::new(), floats: Vec::new(), loaded: None }
     }
 
     /// Forgets what lies here: a new batch begins.
@@ -114,9 +133,12 @@ impl<T: Float> Gather<T> {
             return Block::Bytes(inputs);
         }
         if !is_here {
-            self.ink.find(bytes, width);
+            self.inks.resize_with(n.div_ceil(Ink::ROWS), Ink::default);
+            for (ink, rows) in self.inks.iter_mut().zip(bytes.chunks(Ink::ROWS * width)) {
+                ink.find(rows, width);
+            }
         }
-        Block::Inked(inputs, &self.ink)
+        Block::Inked(inputs, &self.inks)
     }
 
     fn narrow<F: Float>(

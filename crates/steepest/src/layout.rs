@@ -39,7 +39,7 @@ fn ink(data: &Dataset) -> f64 {
     let rows: Vec<u32> = (0..count).map(|i| (i * n / count) as u32).collect();
     let source = Source { data, rows: Rows::Some(&rows), epoch: 0, factor: 1.0, inked: true };
     match Gather::<f32>::new().rows(source, 0, count) {
-        Block::Inked(x, ink) => ink.count() as f64 / x.x.len().max(1) as f64,
+        Block::Inked(x, inks) => inks.iter().map(Ink::count).sum::<usize>() as f64 / x.x.len().max(1) as f64,
         Block::Bytes(_) | Block::Floats(_) => 1.0,
     }
 }

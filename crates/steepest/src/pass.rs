@@ -3,11 +3,17 @@
 use steepest_kernels::{self as kernels, AlignedVec, Float, Ink, Inputs};
 
 use crate::gather::Block;
-use crate::network::Network;
+use crate::network::{Layer, Network};
 
-/// Rows that go through the network together: enough to use each weight many times while it is in a register, few
-/// enough for their activations to stay in the second cache.
+/// Rows that shards are made of, and that go through most networks together: enough to use each weight many times while it
+/// is in a register, few enough for their activations to stay in the second cache.
 pub(crate) const BLOCK: usize = Ink::ROWS;
+
+/// Rows that go through this network together: more where it is the weights that do not stay in the cache.
+pub(crate) fn block_rows<T: Float>(network: &Network<T>) -> usize {
+    let is_large = |layer: &Layer| kernels::is_large::<T>(layer.n_in, layer.n_out);
+    if network.layers().iter().any(is_large) { 4 * BLOCK } else { BLOCK }
+}
 
 /// What a block's rows are at each layer. Matrices have room for `capacity` rows; a pass may use fewer.
 pub(crate) struct Activations<T> {

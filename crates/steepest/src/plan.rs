@@ -148,14 +148,15 @@ fn outputs(wanted: Option<Output>, data: &Dataset) -> Result<(Output, usize, Vec
     match data.targets() {
         None => Err(Error::Plan(
             "the data set has no targets to learn from: expected labels beside the inputs \
-             (a column named label, y_train in an NPZ, or a labels file)"
+             (a column named label, or any column with --target; y_train in an NPZ; or a labels file)"
                 .into(),
         )),
         Some(Targets::Classes { names, .. }) => {
             check(names.len() > 1, || {
+                let only = names.first().map_or("", String::as_str);
                 format!(
-                    "the data set has only one class ({:?}): there is nothing to tell apart",
-                    names.first()
+                    "all rows of the data set have the same class (`{only}`), so there is nothing to tell apart: \
+                     expected two classes or more"
                 )
             })?;
             match wanted.unwrap_or(Output::Softmax) {

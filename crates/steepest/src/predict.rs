@@ -11,10 +11,10 @@ use crate::head::{Head, Score};
 use crate::layout;
 use crate::locks::{get, lock};
 use crate::network::Network;
-use crate::pass::{Activations, BLOCK};
+use crate::pass::{Activations, BLOCK, block_rows};
 
-/// Blocks that one task takes.
-const BLOCKS_PER_TASK: usize = 4;
+/// Rows that one task takes: whole blocks of any size.
+const TASK: usize = 4 * BLOCK;
 
 /// Loss and accuracy on a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,17 +32,17 @@ pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool:
     let network = &*layout::suited(network, data);
     let (rows, inked) = (Rows::All(n_samples), network.is_turned());
     let source = Source { data, rows, epoch: 0, factor, inked };
-    let per_task = BLOCKS_PER_TASK * BLOCK;
+    let size = block_rows(network);
     let mut out = vec![T::ZERO; n_samples * n_outputs];
-    let parts: Vec<Mutex<&mut [T]>> = out.chunks_mut(per_task * n_outputs).map(Mutex::new).collect();
-    let buffers = || Mutex::new((Gather::new(), Activations::new(network, BLOCK)));
+    let parts: Vec<Mutex<&mut [T]>> = out.chunks_mut(TASK * n_outputs).map(Mutex::new).collect();
+    let buffers = || Mutex::new((Gather::new(), Activations::new(network, size)));
     let buffers: Vec<_> = (0..pool.threads()).map(|_| buffers()).collect();
     pool.run(parts.len(), &|task, thread| {
         let mut part = lock(&parts[task]);
         let (gather, activations) = &mut *lock(&buffers[thread]);
-        for (block, out) in part.chunks_mut(BLOCK * n_outputs).enumerate() {
+        for (block, out) in part.chunks_mut(size * n_outputs).enumerate() {
             let n = out.len() / n_outputs;
-            let first = task * per_task + block * BLOCK;
+            let first = task * TASK + block * size;
             activations.forward(network, gather.rows(source, first, n), n);
             out.copy_from_slice(activations.logits(n));
         }
@@ -59,13 +59,12 @@ pub fn evaluate<T: Float>(head: &Head, logits: &[T], targets: &Targets, pool: &m
     let n = targets.n_samples();
     assert_eq!(n * head.n_outputs(), logits.len());
     let coupling = head.coupling(logits);
-    let rows = BLOCKS_PER_TASK * BLOCK;
     let mut parts: Vec<_> =
-        logits.chunks(rows * head.n_outputs()).map(|z| (z, Mutex::new(Score::default()))).collect();
+        logits.chunks(TASK * head.n_outputs()).map(|z| (z, Mutex::new(Score::default()))).collect();
     pool.run(parts.len(), &|task, _| {
         let (z, score) = &parts[task];
         let (p, log_sums) = head.predictions(z, coupling.as_ref());
-        let first = task * rows;
+        let first = task * TASK;
         let score_of = head.score(z, &p, &log_sums, targets.rows(first..first + log_sums.len()));
         *lock(score) = score_of;
     });

@@ -5,7 +5,7 @@ use steepest_kernels::{AlignedVec, Float};
 use crate::gather::{Gather, GatherTargets, Source};
 use crate::head::{Coupling, Head, Score, TargetRows};
 use crate::network::Network;
-use crate::pass::{Activations, BLOCK, Deltas, deltas};
+use crate::pass::{Activations, BLOCK, Deltas, block_rows, deltas};
 
 /// The part of a batch that one task works on.
 pub(crate) struct Shard<T> {
@@ -30,9 +30,9 @@ pub(crate) struct Batch<'a, T> {
     pub head: &'a Head,
 }
 
-/// Blocks of the batch's rows `first..end`: number, first row, rows.
-pub(crate) fn blocks(first: usize, end: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-    (first..end).step_by(BLOCK).enumerate().map(move |(b, row)| (b, row, BLOCK.min(end - row)))
+/// Blocks of `size` of the batch's rows `first..end`: number, first row, rows.
+pub(crate) fn blocks(first: usize, end: usize, size: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (first..end).step_by(size).enumerate().map(move |(b, row)| (b, row, size.min(end - row)))
 }
 
 impl<T: Float> Shard<T> {
@@ -43,9 +43,10 @@ impl<T: Float> Shard<T> {
 
     /// Forward through all blocks, up to the logits, for a coupled head.
     pub fn forward(&mut self, batch: &Batch<T>, (first, end): (usize, usize), scratch: &mut Scratch<T>) {
-        for (b, row, n) in blocks(first, end) {
+        let size = block_rows(batch.network);
+        for (b, row, n) in blocks(first, end, size) {
             if self.activations.len() == b {
-                self.activations.push(Activations::new(batch.network, BLOCK));
+                self.activations.push(Activations::new(batch.network, size));
             }
             self.activations[b].forward(batch.network, scratch.gather.rows(batch.source, row, n), n);
         }
@@ -60,7 +61,7 @@ impl<T: Float> Shard<T> {
         scratch: &mut Scratch<T>,
     ) {
         self.score = Score::default();
-        for (b, row, n) in blocks(first, end) {
+        for (b, row, n) in blocks(first, end, block_rows(batch.network)) {
             let Scratch { gather, targets, activations, deltas } = &mut *scratch;
             let x = gather.rows(batch.source, row, n);
             let activations = match coupling {
@@ -79,7 +80,8 @@ impl<T: Float> Shard<T> {
 
 impl<T: Float> Scratch<T> {
     pub fn new(network: &Network<T>) -> Self {
-        let (activations, deltas) = (Activations::new(network, BLOCK), deltas(network, BLOCK));
+        let size = block_rows(network);
+        let (activations, deltas) = (Activations::new(network, size), deltas(network, size));
         Self { gather: Gather::new(), targets: GatherTargets::default(), activations, deltas }
     }
 }

@@ -18,6 +18,7 @@ use crate::layout::wants_turning;
 use crate::locks::{get, lock};
 use crate::network::{Layer, Network};
 use crate::optimizer::Optimizer;
+use crate::pass::block_rows;
 use crate::predict::{self, Evaluation, summarize};
 use crate::schedule::Schedule;
 use crate::shard::{Batch, Scratch, Shard, blocks, shard_count, shard_rows};
@@ -211,11 +212,12 @@ impl<T: Float> Trainer<T> {
             pool.run(n_shards, &|s, thread| {
                 lock(&shards[s]).forward(&batch, part(s), &mut lock(&scratch[thread]));
             });
+            let size = block_rows(network);
             let logits: Vec<&[T]> = (shards.iter_mut().enumerate())
                 .flat_map(|(s, shard)| {
                     let (first, end) = part(s);
                     let activations = &get(shard).activations;
-                    blocks(first, end).map(|(b, _, n)| activations[b].logits(n))
+                    blocks(first, end, size).map(|(b, _, n)| activations[b].logits(n))
                 })
                 .collect();
             let coupling = head.couple(logits.iter().copied());

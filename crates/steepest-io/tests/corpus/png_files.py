@@ -98,6 +98,7 @@ def files() -> dict:
         "signature-cut.png": (SIGNATURE[:5], refused("")),
         "jpeg.png": (b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(20), refused("")),
         "gif.png": (b"GIF89a\1\0\1\0\0\0\0;", refused("")),
+        "interlaced-huge.png": (made(header(8192, 8192, 16, COLOUR_ALPHA, 1), chunk(b"IDAT", zlib.compress(bytes(16 << 20), 9)), end), refused("")),
         "line-ends-converted.png": (plain.replace(b"\r\n", b"\n", 1), refused("")),
         "header-cut.png": (plain[:20], refused("")),
         "data-cut.png": (plain[:-20], refused("")),
