@@ -47,6 +47,7 @@ class Missing(Exception):
 class PeerProcess:
     def __init__(self, peer: Peer, work: Work, folder: Path, threads: int, steps: int):
         self.errors = (folder / f"{peer.module}-{peer.variant}.err").open("w+")
+        threads = work.peer_threads or threads
         job = {"work": asdict(work), "variant": peer.variant, "threads": threads, "steps": steps, "folder": str(folder)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", f"peers.{peer.module}", json.dumps(job)], cwd=BENCHMARKS, text=True, bufsize=1,

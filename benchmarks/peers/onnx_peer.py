@@ -23,7 +23,7 @@ def model(job: Job) -> bytes:
 
 def predictor(job: Job, x) -> Call:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1 if len(x) == 1 else job.threads  # one is faster for one row
+    options.intra_op_num_threads = job.threads
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(model(job), options, providers=["CPUExecutionProvider"])
     return lambda: session.run(None, {"x": x})[0]

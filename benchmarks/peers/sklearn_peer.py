@@ -3,6 +3,7 @@
 import time
 import warnings
 
+import numpy as np
 import sklearn
 from sklearn.neural_network import MLPClassifier
 
@@ -25,6 +26,7 @@ def trainer(job: Job) -> Trainer:
     epochs, n = max(1, job.steps // each), min(each, job.steps) * batch
     x, y = job.floats(job.x)[:n], job.y[:n]
     net = classifier(job, batch, epochs)
+    classifier(job, batch, 1).fit(x[:batch], y[:batch])
 
     def run() -> tuple[float, Layers]:
         started = time.perf_counter()
@@ -36,7 +38,7 @@ def trainer(job: Job) -> Trainer:
 
 
 def predictor(job: Job, x) -> Call:
-    net = classifier(job, 128, 1).partial_fit(job.floats(job.x[:128]), job.y[:128], range(10))
+    net = classifier(job, 128, 1).partial_fit(job.floats(job.x[:128]), job.y[:128], classes=np.arange(10))
     net.coefs_ = [w.T.copy() for w, _ in job.start()]
     net.intercepts_ = [b for _, b in job.start()]
     return lambda: net.predict_proba(x)

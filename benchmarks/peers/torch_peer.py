@@ -132,8 +132,6 @@ def trainer(job: Job) -> Trainer:
 
 
 def predictor(job: Job, x) -> Call:
-    if len(x) == 1:
-        torch.set_num_threads(1)  # faster for one row
     net, rows = network(job).eval(), torch.from_numpy(x)
     forward = compiled(job, lambda rows: torch.softmax(net(rows), 1))
 

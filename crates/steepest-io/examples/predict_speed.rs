@@ -34,7 +34,10 @@ fn measure<T: Float>(model: &Model<T>, data: &Dataset, threads: usize) -> Result
     let one = seconds(model, &row, &mut Pool::new(1));
     let all = seconds(model, data, &mut Pool::new(threads));
     let rate = data.n_samples() as f64 / all;
-    println!("{}", json!({ "row_nanoseconds": one * 1e9, "rows": data.n_samples(), "rows_per_second": rate }));
+    println!(
+        "{}",
+        json!({ "row_nanoseconds": one * 1e9, "rows": data.n_samples(), "rows_per_second": rate })
+    );
     Ok(())
 }
 
