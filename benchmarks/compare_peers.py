@@ -1,7 +1,7 @@
 """Steepest beside the libraries that train the same networks, on the same rows, batches and start weights.
 
     python benchmarks/compare_peers.py --setup --data FOLDER_WITH_MNIST_IDX_FILES --save     everybody
-    python benchmarks/compare_peers.py --ours --data FOLDER_WITH_MNIST_IDX_FILES             Steepest alone, a minute
+    python benchmarks/compare_peers.py --ours --data FOLDER_WITH_MNIST_IDX_FILES             Steepest alone
 
 --setup installs peers/requirements.txt into a virtual environment (benchmarks/.venv), which later runs find. A peer that
 is not there is left out, aloud. peers/works.py has the rows of the table.
@@ -59,6 +59,7 @@ def processor() -> str:
 
 def measure(args: argparse.Namespace, binaries: tuple[Path, Path], work, mnist: tuple, missing: set[str],
             versions: dict[str, None]) -> dict[str, dict]:
+    from peers.busy import Others
     from peers.contenders import OURS, PEERS, Missing, Ours, PeerProcess, train_model
     from peers.works import VALIDATE_EVERY, prepare
     from steepest_cli import Steepest
@@ -82,12 +83,14 @@ def measure(args: argparse.Namespace, binaries: tuple[Path, Path], work, mnist: 
             except Missing as why:
                 print(f"{work.name}: {peer.name} is left out: {why}", file=sys.stderr)
                 missing |= {peer.module} if "No module named" in str(why) else set()
-        runs = {name: {"seconds": [], "accuracy": [], "steps": steps, "ready": contender.ready}
+        runs = {name: {"seconds": [], "accuracy": [], "others": [], "steps": steps, "ready": contender.ready}
                 for name, contender in contenders.items()}
         for _ in range(args.repeats):  # in turns, so that a slow minute falls on everybody
             for name, contender in contenders.items():
                 time.sleep(PAUSE)
+                others = Others(contender.used())
                 result = contender.run()
+                runs[name]["others"].append(others.share(contender.used()))
                 runs[name]["seconds"].append(result["seconds"] * (work.steps / steps if steps else 1))
                 runs[name]["accuracy"].append(result["accuracy"])
         for contender in contenders.values():
@@ -103,7 +106,7 @@ def main() -> int:
     parser.add_argument("--ours", action="store_true", help="Steepest alone")
     parser.add_argument("--works", nargs="+", help="only these rows, such as W0 W4")
     parser.add_argument("--peers", nargs="+", help="only these files of peers/, such as torch_peer jax_peer")
-    parser.add_argument("--binary", type=Path, help="steepest, with examples/predict_speed beside it; else both are built")
+    parser.add_argument("--binary", type=Path, help="with examples/predict_speed beside it; else both are built")
     parser.add_argument("--threads", type=int, default=2, help="for everybody (2)")
     parser.add_argument("--repeats", type=int, help="turns (5; with --ours 3)")
     parser.add_argument("--seed", type=int, default=1, help="of weights, splits and batches (1)")

@@ -10,6 +10,7 @@ from typing import Any
 
 from safetensors.numpy import load_file
 
+from peers import busy
 from peers.works import Work, save_start
 from steepest_cli import Steepest, call
 
@@ -71,6 +72,9 @@ class PeerProcess:
             pass  # `answer` says why
         return self.answer()
 
+    def used(self) -> float:
+        return busy.of_process(self.process.pid)
+
     def stop(self) -> None:
         self.process.stdin.close()
         self.process.wait()
@@ -107,6 +111,9 @@ class Ours:
         one = self.work.rows == 1
         return {"seconds": answer["row_nanoseconds"] / 1e9 if one else answer["rows"] / answer["rows_per_second"],
                 "accuracy": None}
+
+    def used(self) -> float:
+        return busy.of_children()
 
     def stop(self) -> None:
         pass

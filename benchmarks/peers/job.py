@@ -1,7 +1,7 @@
 """What the peers have in common: a job comes in, data and start weights are read, each run's time goes out.
 
-A peer is a process of its own, `python -m peers.torch_peer JOB`, so that no library's threads disturb another's. It gets
-ready (reads, compiles, warms up), prints a line, and then makes one run for each line on its standard input.
+A peer is a process of its own, `python -m peers.torch_peer JOB`, so that no library's threads disturb another's. It
+gets ready (reads, compiles, warms up), prints a line, and then makes one run for each line on its standard input.
 """
 
 import json

@@ -10,7 +10,9 @@ BF16 = "PyTorch bf16"  # not f32, so never the fastest peer
 
 
 def time(seconds: float) -> str:
-    return f"{seconds * 1e6:,.1f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms" if seconds < 0.1 else f"{seconds:.3f} s"
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:,.1f} µs"
+    return f"{seconds * 1e3:.2f} ms" if seconds < 0.1 else f"{seconds:.3f} s"
 
 
 def lead(runs: dict[str, dict], peer: str) -> float:
@@ -59,11 +61,25 @@ def details(runs: Runs) -> str:
     return markdown(head, lines)
 
 
+def disturbance(runs: Runs) -> str:
+    """What other programs took of the processors during the runs."""
+    every = [share for these in runs.values() for run in these.values() for share in run["others"]]
+    shares = [share for share in every if share is not None]
+    if not shares:
+        return ""
+    return f" Other programs had {statistics.median(shares):.0%} of the processors meanwhile, at most {max(shares):.0%}."
+
+
+EXPLANATION = """\
+The training loop alone, or a prediction, with data in memory; medians of runs in turns, and of the ratios within each turn.
+Accuracy is that on rows not seen in training, after the steps that were run; times are for all steps. Python calls the
+peers of Python, Rust those of Rust and Steepest's predictions. One row is predicted by one thread, and the peers learn W8
+with one (JAX has no setting for it). Getting ready is reading the data, compiling and warming up, and no part of the time.
+"""
+
+
 def document(runs: Runs, setup: dict) -> str:
-    lines = [f"{setup['date']}, {setup['processor']}, {setup['threads']} threads for everybody. "
-             f"{', '.join(setup['versions'])}, Python {setup['python']}.", "",
-             "The training loop alone, or a prediction, with data in memory; medians of runs in turns, and of the ratios "
-             "within each turn. Accuracy is that on rows not seen in training, after the steps that were run. Times are "
-             "for all steps. Peers are called from Python, Steepest's predictions from Rust; one row is predicted by "
-             "one thread. Getting ready is reading the data, compiling and warming up, and no part of the time.", ""]
-    return "# Steepest beside other libraries\n\n" + "\n".join(lines) + "\n" + overview(runs) + "\n" + details(runs)
+    versions = ", ".join([*setup["versions"], f"Python {setup['python']}"])
+    head = f"{setup['date']}, {setup['processor']}, {setup['threads']} threads for everybody. {versions}."
+    return "\n".join(["# Steepest beside other libraries\n", head + disturbance(runs) + "\n", EXPLANATION,
+                      overview(runs), details(runs)])

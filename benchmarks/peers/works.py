@@ -55,7 +55,7 @@ WORKS = [
     Work("W4d", "the same, inputs standardised: nothing is zero", sizes=HIDDEN, steps=5 * EPOCH_4,
          timed=5 * EPOCH_4, batch=128, data="standardised", **ADAM),
     Work("W5", "784-2048-2048-10, ReLU, momentum, batch 1,024, one epoch of MNIST", "wide-momentum.toml", WIDE, EPOCH_5,
-         EPOCH_5, batch=1024, optimizer="momentum", lr=0.01),
+         20, batch=1024, optimizer="momentum", lr=0.01),
     Work("W6-row", "784-128-10 predicts one row", "adam-relu.toml", HIDDEN, rows=1, peer_threads=1),
     Work("W6-all", "784-128-10 predicts 10,000 rows", "adam-relu.toml", HIDDEN, rows=10000),
     Work("W8", "20-100-3, ReLU, Adam, batch 200, 200 epochs of a table of 1,000 rows", sizes=(20, 100, 3), steps=1000,
