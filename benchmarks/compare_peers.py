@@ -1,10 +1,10 @@
 """Steepest beside the libraries that train the same networks, on the same rows, batches and start weights.
 
-    python benchmarks/compare_peers.py --setup --data FOLDER_WITH_MNIST_IDX_FILES --save     everybody
-    python benchmarks/compare_peers.py --ours --data FOLDER_WITH_MNIST_IDX_FILES             Steepest alone
+    python benchmarks/compare_peers.py --setup --data FOLDER_WITH_MNIST_IDX_FILES --save    everybody
+    python benchmarks/compare_peers.py --ours --data FOLDER_WITH_MNIST_IDX_FILES            Steepest alone
 
---setup installs peers/requirements.txt into a virtual environment (benchmarks/.venv), which later runs find. A peer that
-is not there is left out, aloud. peers/works.py has the rows of the table.
+--setup installs peers/requirements.txt into a virtual environment (benchmarks/.venv), which later runs find, and peers/rust
+with it. A peer that is not there is left out, aloud. peers/works.py has the rows of the table.
 """
 
 import argparse
@@ -34,9 +34,17 @@ def enter(folder: Path, install: bool) -> None:
             print(f"installing {package}", file=sys.stderr)
             if subprocess.run([python, "-m", "pip", "install", "--quiet", package]).returncode != 0:
                 print(f"{package} could not be installed", file=sys.stderr)
+        install_rust_peers(folder)
     if python.exists() and Path(sys.prefix).resolve() != folder.resolve():
         again = [argument for argument in sys.argv if argument != "--setup"]
         sys.exit(subprocess.run([python, *again]).returncode)
+
+
+def install_rust_peers(folder: Path) -> None:
+    print("building candle and burn", file=sys.stderr)
+    cargo = ["cargo", "install", "--quiet", "--path", HERE / "peers" / "rust", "--root", folder]
+    if subprocess.run(cargo, env=os.environ | {"RUSTFLAGS": "-C target-cpu=native"}).returncode != 0:
+        print("candle and burn could not be built", file=sys.stderr)
 
 
 def built() -> tuple[Path, Path]:

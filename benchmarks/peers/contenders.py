@@ -38,6 +38,8 @@ PEERS = [
     Peer("JAX", "jax_peer", "scan", EVERYTHING),
     Peer("scikit-learn", "sklearn_peer", "", {"W0", "W1", "W2"} | TRAINED | PREDICTIONS),
     Peer("ONNX Runtime", "onnx_peer", "", PREDICTIONS),
+    Peer("candle", "candle_peer", "", TRAINED | PREDICTIONS),
+    Peer("burn", "burn_peer", "", TRAINED | PREDICTIONS),
 ]
 
 
@@ -51,8 +53,8 @@ class PeerProcess:
         threads = work.peer_threads or threads
         job = {"work": asdict(work), "variant": peer.variant, "threads": threads, "steps": steps, "folder": str(folder)}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", f"peers.{peer.module}", json.dumps(job)], cwd=BENCHMARKS, text=True, bufsize=1,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=environment(threads))
+            program(peer) + [json.dumps(job)], cwd=BENCHMARKS, text=True, bufsize=1, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self.errors, env=environment(threads))
         ready = self.answer()
         self.version, self.ready = ready["version"], ready["ready"]
 
@@ -81,8 +83,17 @@ class PeerProcess:
         self.errors.close()
 
 
+def program(peer: Peer) -> list[str]:
+    if (BENCHMARKS / "peers" / f"{peer.module}.py").exists():
+        return [sys.executable, "-m", f"peers.{peer.module}"]
+    binary = Path(sys.prefix) / "bin" / peer.module
+    if not binary.exists():
+        raise Missing(f"No module named {peer.module}: {binary} is not there")
+    return [str(binary)]
+
+
 def environment(threads: int) -> dict[str, str]:
-    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"]
+    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"]
     # JAX has no setting of its own: it takes as many threads as the process may use processors (`keep_to`).
     return os.environ | {name: str(threads) for name in names} | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
 

@@ -67,14 +67,16 @@ def disturbance(runs: Runs) -> str:
     shares = [share for share in every if share is not None]
     if not shares:
         return ""
-    return f" Other programs had {statistics.median(shares):.0%} of the processors meanwhile, at most {max(shares):.0%}."
+    most = f"at most {max(shares):.0%}"
+    return f" Other programs had {statistics.median(shares):.0%} of the processors meanwhile, {most}."
 
 
 EXPLANATION = """\
-The training loop alone, or a prediction, with data in memory; medians of runs in turns, and of the ratios within each turn.
-Accuracy is that on rows not seen in training, after the steps that were run; times are for all steps. Python calls the
-peers of Python, Rust those of Rust and Steepest's predictions. One row is predicted by one thread, and the peers learn W8
-with one (JAX has no setting for it). Getting ready is reading the data, compiling and warming up, and no part of the time.
+The training loop alone, or a prediction, with data in memory; medians of runs in turns, and of the ratios within each
+turn. Accuracy is that on rows not seen in training, after the steps that were run; times are for all steps. Peers are
+called from their own language, Steepest's predictions from Rust. One row is predicted by one thread, and the peers learn
+W8 with one (JAX has no setting for it). Getting ready is reading the data, compiling and warming up, and no part of the
+time.
 """
 
 
