@@ -1,10 +1,11 @@
 """Steepest beside the libraries that train the same networks, on the same rows, batches and start weights.
 
-    python benchmarks/compare_peers.py --setup --data FOLDER_WITH_MNIST_IDX_FILES --save    everybody
-    python benchmarks/compare_peers.py --ours --data FOLDER_WITH_MNIST_IDX_FILES            Steepest alone
+    python benchmarks/compare_peers.py --setup --data FOLDER --save    everybody
+    python benchmarks/compare_peers.py --ours --data FOLDER            Steepest alone
 
---setup installs peers/requirements.txt into a virtual environment (benchmarks/.venv), which later runs find, and peers/rust
-with it. A peer that is not there is left out, aloud. peers/works.py has the rows of the table.
+FOLDER holds MNIST's four IDX files. --setup installs peers/requirements.txt and peers/rust into a virtual environment
+(benchmarks/.venv), which later runs find. A peer that is not there is left out, aloud. peers/works.py has the rows of the
+table.
 """
 
 import argparse
@@ -94,10 +95,15 @@ def measure(args: argparse.Namespace, binaries: tuple[Path, Path], work, mnist: 
         runs = {name: {"seconds": [], "accuracy": [], "others": [], "steps": steps, "ready": contender.ready}
                 for name, contender in contenders.items()}
         for _ in range(args.repeats):  # in turns, so that a slow minute falls on everybody
-            for name, contender in contenders.items():
+            for name, contender in list(contenders.items()):
                 time.sleep(PAUSE)
                 others = Others(contender.used())
-                result = contender.run()
+                try:
+                    result = contender.run()
+                except Missing as why:
+                    print(f"{work.name}: {name} gave up: {why}", file=sys.stderr)
+                    del contenders[name], runs[name]
+                    continue
                 runs[name]["others"].append(others.share(contender.used()))
                 runs[name]["seconds"].append(result["seconds"] * (work.steps / steps if steps else 1))
                 runs[name]["accuracy"].append(result["accuracy"])
