@@ -40,6 +40,15 @@ class Steepest:
     extra: list[str] = field(default_factory=list)  # further arguments for every run
 
 
+def call(steepest: Steepest, folder: Path, arguments: list[str]) -> dict:
+    """A training run inside `folder`, so that its own files go with it."""
+    command = [str(steepest.binary.resolve()), *arguments, "--threads", str(steepest.threads), *steepest.extra]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
 @dataclass
 class Answer:
     layers: Named
@@ -76,17 +85,12 @@ class Case:
     def steepest(self, steepest: Steepest, dtype: type, iterations: int) -> Answer:
         precision = PRECISION[dtype]
         save_file(to_layers(self.nb, nbs.cast(self.weights, dtype)), self.folder / f"w-{precision}.safetensors")
-        command = [str(steepest.binary.resolve()), "train", self.nb.recipe, "--data", "rows.npz/train",
+        command = ["train", self.nb.recipe, "--data", "rows.npz/train",
                    "--init-from", f"w-{precision}.safetensors", "--precision", precision,
                    "--iterations", str(iterations), "--set", "data.shuffle=false", "--json"]
         command += ["--val-data", "val.npz"] if self.validation is not None else ["--val-split", "0"]
         command += ["--test-data", "rows.npz/test"] if self.test is not None else []
         command += ["--batches", "batches.npy"] if self.batches is not None else []
-        command += ["--threads", str(steepest.threads)]
-        # Run inside the folder, so that the run's own files go with it.
-        done = subprocess.run(command + steepest.extra, cwd=self.folder, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise RuntimeError(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr}")
-        answer = json.loads(done.stdout)
+        answer = call(steepest, self.folder, command)
         layers = load_file(self.folder / answer["model"])  # an absolute path stays as it is
         return Answer(layers, answer["seconds"], answer)

@@ -118,7 +118,11 @@ fn wrong_arrays_have_their_own_messages() {
     assert_error!(read(&npy("<c8", "False", "(1, 1)", &[0; 8])), DataError::NpyDtype { .. });
     assert_error!(read(&npy("|u1", "False", "()", &[0])), DataError::NpyShape { .. }, "(rows, features)");
     assert_error!(read(&npy("<U1", "False", "(1,)", &[97, 0, 0, 0])), DataError::NpyTextInputs { .. });
-    assert_error!(read(&npy("<U1", "False", "(1,)", &[0, 0, 0xff, 0])), DataError::NpyText { .. });
+    let with_text = |y: &[u8]| {
+        let x = npy("|u1", "False", "(1, 1)", &[0]);
+        load_path(&write(&folder, "text.npz", &npz(&[("X", x), ("y", y.to_vec())])))
+    };
+    assert_error!(with_text(&npy("<U1", "False", "(1,)", &[0, 0, 0xff, 0])), DataError::NpyText { .. });
     let wide = u64::MAX.to_le_bytes();
     assert_error!(read(&npy("<u8", "False", "(1,)", &wide)), DataError::TooWide { value: u64::MAX, .. });
     assert_error!(read(&npy("|u1", "False", "(0, 4)", &[])), DataError::NoData { .. });

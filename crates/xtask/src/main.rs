@@ -93,8 +93,12 @@ fn test_python() -> Result<Outcome> {
         return Ok(Outcome::Skipped("the benchmarks need Python 3.10 or newer".into()));
     }
     let benchmarks = root().join("benchmarks");
-    let mut scripts: Vec<PathBuf> =
-        std::fs::read_dir(&benchmarks)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    let mut scripts = Vec::new();
+    for folder in [&benchmarks, &benchmarks.join("peers")] {
+        for entry in std::fs::read_dir(folder)? {
+            scripts.push(entry?.path());
+        }
+    }
     scripts.retain(|path| path.extension().is_some_and(|e| e == "py"));
     scripts.sort();
     call(script(python).args(["-m", "py_compile"]).args(&scripts))?;
