@@ -138,8 +138,12 @@ impl Labels {
         let id = match self.ids.get(cell) {
             Some(&id) => id,
             None => {
-                let text = std::str::from_utf8(cell)
-                    .map_err(|_| CellProblem::NotUtf8(shown(&String::from_utf8_lossy(cell))))?;
+                let not_text = || CellProblem::NotUtf8(shown(&String::from_utf8_lossy(cell)));
+                let text = std::str::from_utf8(cell).map_err(|_| not_text())?;
+                // Other formats, where it means the end of a text, could not give it back.
+                if text.contains('\0') {
+                    return Err(not_text());
+                }
                 self.add(text, line)
             }
         };

@@ -35,6 +35,21 @@ pub fn affine_sparse<T: Float>(
     dispatch(Forward { inputs, ink, w_t, out });
 }
 
+/// [`affine_sparse`] of a single row, bit for bit, without looking for its ink first: its sums stay in registers.
+///
+/// `x (n_in)`, `w_t (n_in, n_out)`, `bias (n_out)` or none, `out (n_out)`.
+///
+/// # Panics
+/// When the slices do not have these shapes.
+pub fn affine_sparse_row<T: Float>(x: &[u8], factor: T, w_t: &[T], bias: Option<&[T]>, out: &mut [T]) {
+    assert!(w_t.len() == x.len() * out.len() && bias.is_none_or(|b| b.len() == out.len()));
+    match bias {
+        Some(bias) => out.copy_from_slice(bias),
+        None => out.fill(T::ZERO),
+    }
+    dispatch(Row { x, factor, w_t, out });
+}
+
 /// `d_w_t = factor xᵀ delta`, or with `add` `d_w_t += factor xᵀ delta`: [`crate::weight_gradient`] for transposed weights, by
 /// a walk over `ink`, that of `x`.
 ///
@@ -223,6 +238,65 @@ impl<T: Float> Forward<'_, T> {
     }
 }
 
+struct Row<'a, T> {
+    x: &'a [u8],
+    factor: T,
+    w_t: &'a [T],
+    /// Holds the bias to begin with.
+    out: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Row<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self) {
+        for_all_units!(S, T, self.out.len(), self);
+    }
+}
+
+impl<T: Float> Row<'_, T> {
+    /// `V` registers of units; with `PARTIAL`, the units that are left, fewer than a register holds.
+    #[inline(always)]
+    fn units<S: Simd, const V: usize, const PARTIAL: bool>(&mut self, unit: usize) {
+        let n_out = self.out.len();
+        let lanes = T::Register::<S>::LANES;
+        let rest = n_out - unit;
+        let factor = T::Register::<S>::splat(self.factor);
+        // SAFETY: columns are those of `x`, of which `w_t` has a row each; `V` registers, or `rest` numbers, lie within
+        // each of these and within `out` from `unit` on.
+        unsafe {
+            let load = |p: *const T, v: usize| {
+                if PARTIAL {
+                    T::Register::<S>::load_first(p, rest)
+                } else {
+                    T::Register::<S>::load(p.add(v * lanes))
+                }
+            };
+            let out = self.out.as_mut_ptr().add(unit);
+            let mut sums: [T::Register<S>; V] = std::array::from_fn(|v| load(out, v));
+            for (first, bytes) in (0..).step_by(Ink::ROWS).zip(self.x.chunks(Ink::ROWS)) {
+                let mut word = [0; Ink::ROWS];
+                word[..bytes.len()].copy_from_slice(bytes);
+                let mut ink = S::nonzero(&word);
+                while ink != 0 {
+                    let column = first + ink.trailing_zeros() as usize;
+                    // Takes away the lowest bit.
+                    ink &= ink - 1;
+                    let x = T::Register::<S>::splat(T::from_u8(*self.x.get_unchecked(column)));
+                    let w = self.w_t.as_ptr().add(column * n_out + unit);
+                    for v in 0..V {
+                        sums[v] = x.mul_add(load(w, v).mul(factor), sums[v]);
+                    }
+                }
+            }
+            for v in 0..V {
+                if PARTIAL { sums[v].store_first(out, rest) } else { sums[v].store(out.add(v * lanes)) }
+            }
+        }
+    }
+}
+
 struct Backward<'a, T> {
     inputs: Inputs<'a, T, u8>,
     ink: &'a Ink,
@@ -346,6 +420,13 @@ mod tests {
                         assert_close(&d_w_t, &transposed(&expected, n_in), tolerance);
                     }
                 }
+                let (mut by_row, mut all) = (delta.clone(), delta.clone());
+                affine_sparse(inputs, &ink, &w_t, Some(&bias), &mut all);
+                for (x, out) in x.chunks(n_in).zip(by_row.chunks_mut(n_out)) {
+                    affine_sparse_row(x, factor, &w_t, Some(&bias), out);
+                }
+                assert!(by_row == all, "the same bits");
+
                 let (mut out, mut expected) = (delta.clone(), delta.clone());
                 affine_sparse(inputs, &ink, &w_t, None, &mut out);
                 reference::affine(&plain, &w, None, n_in, &mut expected);

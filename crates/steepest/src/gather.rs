@@ -24,7 +24,7 @@ pub(crate) struct Source<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Block<'a, T> {
     Bytes(Inputs<'a, T, u8>),
-    /// For a network whose first layer lies transposed.
+    /// For a network whose first layer lies transposed. A single row needs no ink to go forward.
     Inked(Inputs<'a, T, u8>, &'a [Ink]),
     Floats(Inputs<'a, T, T>),
 }
@@ -34,6 +34,9 @@ impl<T: Float> Block<'_, T> {
     pub fn affine(self, weight: &[T], bias: Option<&[T]>, z: &mut [T]) {
         match self {
             Self::Bytes(x) => kernels::affine(x, weight, bias, z),
+            Self::Inked(x, _) if x.x.len() == x.n_in => {
+                kernels::affine_sparse_row(x.x, x.factor, weight, bias, z);
+            }
             Self::Inked(x, inks) => {
                 let n_out = weight.len() / x.n_in;
                 for ((x, ink), z) in pieces(x, inks).zip(z.chunks_mut(Ink::ROWS * n_out)) {

@@ -21,7 +21,12 @@ const MOST_INK: f64 = 0.5;
 
 /// Whether the first layer's weights should lie transposed for many passes over `data`.
 pub(crate) fn wants_turning(spec: &NetworkSpec, data: &Dataset) -> bool {
-    data.is_bytes() && spec.sizes[1] >= WIDE && ink(data) <= MOST_INK
+    data.is_bytes() && is_wide(spec) && ink(data) <= MOST_INK
+}
+
+/// Whether the first layer is wide enough for a walk over the ink of images.
+pub(crate) fn is_wide(spec: &NetworkSpec) -> bool {
+    spec.sizes[1] >= WIDE
 }
 
 /// The network, with its first layer laid out for a pass over `data`.

@@ -76,6 +76,7 @@ def files() -> dict:
         "quote-open-header.csv": ('label,"a,b\n7,0,255\n3,1,2\n', refused("")),
         "after-quote.csv": ('label,a,b\n7,"0"5x,255\n', refused("line 2, column `a`")),
         "two-labels.csv": ("label,a,label\n7,0,255\n", refused("`label`")),
+        "late-nul-class.csv": ("a,class\n" + "1,x\n" * 2000 + "1,y\0\n2,x\n", refused("line 2002, column `class`")),
         "nul.csv": ("label,a,b\n7,0,25\0\n", refused("")),
         "markup.csv": ("<html><body>429 Too Many Requests</body></html>", refused("web page")),
         "json.csv": ('{"label": [7, 3], "a": [0, 1]}\n', refused("")),
