@@ -31,7 +31,9 @@ pub use convert::{narrow, widen};
 pub use float::Float;
 pub use ink::Ink;
 pub use pool::Pool;
-pub use products::{Inputs, affine, backpropagate, is_large, weight_gradient};
+pub use products::{
+    Inputs, affine, affine_turned, backpropagate, is_large, weight_gradient, weight_gradient_turned,
+};
 pub use simd::{Element, InstructionSet, instruction_set};
 pub use softmax::{
     SoftmaxShift, add_column_exps, count_first_largest, maximum, softmax_columns, softmax_rows,

@@ -87,6 +87,66 @@ pub fn weight_gradient<T: Float, X: Element<T>>(delta: &[T], inputs: Inputs<T, X
     }
 }
 
+/// [`affine`] with the weights transposed, so that lanes run along the units: for rows that are too short to be walked along.
+///
+/// `w_t (n_in, n_out)`, `bias (n_out)` or none, `out (rows, n_out)`.
+///
+/// # Panics
+/// When the slices do not have these shapes.
+pub fn affine_turned<T: Float>(inputs: Inputs<T, T>, w_t: &[T], bias: Option<&[T]>, out: &mut [T]) {
+    let Inputs { x, n_in, factor } = inputs;
+    let (rows, n_out) = (x.len() / n_in, w_t.len() / n_in);
+    assert!(x.len() == rows * n_in && w_t.len() == n_out * n_in && out.len() == rows * n_out);
+    assert!(bias.is_none_or(|b| b.len() == n_out));
+    if is_large::<T>(n_in, n_out) {
+        let (a, b) =
+            (Matrix { numbers: x, strides: (n_in, 1) }, Matrix { numbers: w_t, strides: (n_out, 1) });
+        dispatch(Gemm { a, b, k: n_in, n: n_out, factor, bias, add: false, c: out });
+        return;
+    }
+    if let Some(bias) = bias {
+        out.chunks_exact_mut(n_out).for_each(|out| out.copy_from_slice(bias));
+    }
+    dispatch(Combine {
+        c: x,
+        at: (n_in, 1),
+        terms: n_in,
+        y: w_t,
+        width: n_out,
+        factor,
+        out,
+        add: bias.is_some(),
+    });
+}
+
+/// [`weight_gradient`] for transposed weights.
+///
+/// `delta (rows, n_out)`, `d_w_t (n_in, n_out)`.
+///
+/// # Panics
+/// When the slices do not have these shapes.
+pub fn weight_gradient_turned<T: Float>(delta: &[T], inputs: Inputs<T, T>, add: bool, d_w_t: &mut [T]) {
+    let Inputs { x, n_in, factor } = inputs;
+    let (rows, n_out) = (x.len() / n_in, d_w_t.len() / n_in);
+    assert!(x.len() == rows * n_in && d_w_t.len() == n_out * n_in && delta.len() == rows * n_out);
+    if is_large::<T>(n_in, n_out) {
+        let (a, b) =
+            (Matrix { numbers: x, strides: (1, n_in) }, Matrix { numbers: delta, strides: (n_out, 1) });
+        dispatch(Gemm { a, b, k: rows, n: n_out, factor, bias: None, add, c: d_w_t });
+    } else {
+        dispatch(Combine {
+            c: x,
+            at: (1, n_in),
+            terms: rows,
+            y: delta,
+            width: n_out,
+            factor,
+            out: d_w_t,
+            add,
+        });
+    }
+}
+
 /// `out = delta w`: the gradient at a layer's inputs.
 ///
 /// `delta (rows, n_out)`, `w (n_out, n_in)`, `out (rows, n_in)`.
@@ -430,6 +490,22 @@ mod tests {
             assert_close(&out, &expected, tolerance);
         }
 
+        if let Some(x) = X::numbers(x) {
+            let (a, b_) =
+                (Matrix { numbers: x, strides: (n_in, 1) }, Matrix { numbers: &w, strides: (1, n_in) });
+            let (mut out, mut expected) = (delta.clone(), delta.clone());
+            let bias = Some(&b[..]);
+            dispatch_on(set, Gemm { a, b: b_, k: n_in, n: n_out, factor, bias, add: false, c: &mut out });
+            reference::affine(plain, &w, bias, n_in, &mut expected);
+            assert_close(&out, &expected, tolerance);
+            let (a, b_) =
+                (Matrix { numbers: &delta, strides: (1, n_out) }, Matrix { numbers: x, strides: (n_in, 1) });
+            let (mut out, mut expected) = (w.clone(), w.clone());
+            dispatch_on(set, Gemm { a, b: b_, k: rows, n: n_in, factor, bias: None, add: true, c: &mut out });
+            reference::weight_gradient(&delta, plain, n_in, true, &mut expected);
+            assert_close(&out, &expected, tolerance);
+        }
+
         let (mut out, mut expected) = (vec![T::ONE; rows * n_in], vec![T::ZERO; rows * n_in]);
         let (c, y, terms, one) = (&delta[..], &w[..], n_out, T::ONE);
         let at = (n_out, 1);
@@ -464,6 +540,44 @@ mod tests {
                 let plain = scaled(bytes.iter().map(|&b| T::from_u8(b)), factor);
                 check(&bytes, &plain, (n_in, n_out), factor, set, tolerance);
             }
+        }
+    }
+
+    /// Layers whose weights are in the cache and not, upright and turned.
+    #[test]
+    fn public_products_equal_their_plain_twins() {
+        for (rows, n_in, n_out) in [(7, 20, 100), (65, 33, 64), (70, 800, 700), (521, 1100, 515)] {
+            assert_eq!(is_large::<f32>(n_in, n_out), n_in > 100);
+            let factor = 0.25f32;
+            let (x, w, b) = (numbers(rows * n_in, 1), numbers(n_out * n_in, 2), numbers(n_out, 3));
+            let delta: Vec<f32> = numbers(rows * n_out, 4);
+            let plain = scaled(x.iter().copied(), factor);
+            let inputs = Inputs { x: &x[..], n_in, factor };
+            let mut w_t = w.clone();
+            crate::transpose(&w, n_in, 0, &mut w_t);
+            for bias in [Some(&b[..]), None] {
+                let mut expected = delta.clone();
+                reference::affine(&plain, &w, bias, n_in, &mut expected);
+                let mut out = delta.clone();
+                affine(inputs, &w, bias, &mut out);
+                assert_close(&out, &expected, 2e-5);
+                affine_turned(inputs, &w_t, bias, &mut out);
+                assert_close(&out, &expected, 2e-5);
+            }
+            for add in [false, true] {
+                let mut expected = w.clone();
+                reference::weight_gradient(&delta, &plain, n_in, add, &mut expected);
+                let (mut out, mut out_t) = (w.clone(), w_t.clone());
+                weight_gradient(&delta, inputs, add, &mut out);
+                assert_close(&out, &expected, 2e-5);
+                weight_gradient_turned(&delta, inputs, add, &mut out_t);
+                crate::transpose(&out_t, n_out, 0, &mut out);
+                assert_close(&out, &expected, 2e-5);
+            }
+            let (mut out, mut expected) = (x.clone(), x.clone());
+            backpropagate(&delta, &w, n_in, &mut out);
+            reference::backpropagate(&delta, &w, n_in, &mut expected);
+            assert_close(&out, &expected, 2e-5);
         }
     }
 

@@ -16,8 +16,8 @@ pub(crate) struct Source<'a> {
     pub epoch: u64,
     /// What inputs are multiplied by.
     pub factor: f64,
-    /// Whether bytes come with their ink: for a network whose first layer lies transposed.
-    pub inked: bool,
+    /// Whether it is for a network whose first layer lies transposed: bytes then come with their ink.
+    pub turned: bool,
 }
 
 /// The inputs of a block of rows, in the form in which the data set stores them: bytes stay bytes.
@@ -27,6 +27,8 @@ pub(crate) enum Block<'a, T> {
     /// For a network whose first layer lies transposed. A single row needs no ink to go forward.
     Inked(Inputs<'a, T, u8>, &'a [Ink]),
     Floats(Inputs<'a, T, T>),
+    /// For a network whose first layer lies transposed.
+    Turned(Inputs<'a, T, T>),
 }
 
 impl<T: Float> Block<'_, T> {
@@ -44,6 +46,7 @@ impl<T: Float> Block<'_, T> {
                 }
             }
             Self::Floats(x) => kernels::affine(x, weight, bias, z),
+            Self::Turned(x) => kernels::affine_turned(x, weight, bias, z),
         }
     }
 
@@ -59,6 +62,7 @@ impl<T: Float> Block<'_, T> {
                 }
             }
             Self::Floats(x) => kernels::weight_gradient(delta, x, add, d_weight),
+            Self::Turned(x) => kernels::weight_gradient_turned(delta, x, add, d_weight),
         }
     }
 
@@ -70,7 +74,7 @@ impl<T: Float> Block<'_, T> {
                 kernels::widen(x.x, x.factor, &mut out);
                 out
             }
-            Self::Floats(x) => x.x.to_vec(),
+            Self::Floats(x) | Self::Turned(x) => x.x.to_vec(),
         }
     }
 }
@@ -104,7 +108,7 @@ impl<T: Float> Gather<T> {
 
     /// The rows `first..first + n` of a source.
     pub fn rows<'a>(&'a mut self, source: Source<'a>, first: usize, n: usize) -> Block<'a, T> {
-        let Source { data, rows, epoch, factor, inked } = source;
+        let Source { data, rows, epoch, factor, turned } = source;
         let width = data.n_features();
         let row = |i: usize| rows.get(first + i) as usize;
         let is_here = self.loaded.replace(first) == Some(first);
@@ -128,11 +132,11 @@ impl<T: Float> Gather<T> {
                 }
                 &self.bytes
             }
-            (Storage::F32(all), _) => return self.narrow(all, width, row, n, factor, is_here),
-            (Storage::F64(all), _) => return self.narrow(all, width, row, n, factor, is_here),
+            (Storage::F32(all), _) => return self.narrow(all, row, n, source, is_here),
+            (Storage::F64(all), _) => return self.narrow(all, row, n, source, is_here),
         };
         let inputs = Inputs { x: bytes, n_in: width, factor: T::from_f64(factor) };
-        if !inked {
+        if !turned {
             return Block::Bytes(inputs);
         }
         if !is_here {
@@ -147,19 +151,20 @@ impl<T: Float> Gather<T> {
     fn narrow<F: Float>(
         &mut self,
         all: &[F],
-        width: usize,
         row: impl Fn(usize) -> usize,
         n: usize,
-        factor: f64,
+        source: Source,
         is_here: bool,
     ) -> Block<'_, T> {
+        let width = source.data.n_features();
         if !is_here {
             self.floats.resize(n * width, T::ZERO);
             for (i, out) in self.floats.chunks_exact_mut(width).enumerate() {
-                kernels::narrow(&all[row(i) * width..(row(i) + 1) * width], factor, out);
+                kernels::narrow(&all[row(i) * width..(row(i) + 1) * width], source.factor, out);
             }
         }
-        Block::Floats(Inputs::plain(&self.floats, width))
+        let inputs = Inputs::plain(&self.floats[..], width);
+        if source.turned { Block::Turned(inputs) } else { Block::Floats(inputs) }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Whether the first layer's weights lie as `(n_out, n_in)` or transposed.
 //!
 //! Images that are mostly empty go through a wide first layer by a walk over their ink
-//! ([`steepest_kernels::affine_sparse`]), which wants the weights transposed.
+//! ([`steepest_kernels::affine_sparse`]), which wants the weights transposed. So do tables: their rows are often too short to
+//! be walked along, the units of a wide layer are not.
 
 use std::borrow::Cow;
 
@@ -21,10 +22,10 @@ const MOST_INK: f64 = 0.5;
 
 /// Whether the first layer's weights should lie transposed for many passes over `data`.
 pub(crate) fn wants_turning(spec: &NetworkSpec, data: &Dataset) -> bool {
-    data.is_bytes() && is_wide(spec) && ink(data) <= MOST_INK
+    is_wide(spec) && (!data.is_bytes() || ink(data) <= MOST_INK)
 }
 
-/// Whether the first layer is wide enough for a walk over the ink of images.
+/// Whether the first layer is wide enough to lie transposed.
 pub(crate) fn is_wide(spec: &NetworkSpec) -> bool {
     spec.sizes[1] >= WIDE
 }
@@ -33,8 +34,10 @@ pub(crate) fn is_wide(spec: &NetworkSpec) -> bool {
 pub(crate) fn suited<'a, T: Float>(network: &'a Network<T>, data: &Dataset) -> Cow<'a, Network<T>> {
     // Also for a few rows, where transposing costs more than it gains: a row's prediction should not depend on how many
     // others it comes with, not even in its last bit.
-    let turned = if network.is_turned() { data.is_bytes() } else { wants_turning(network.spec(), data) };
-    if turned == network.is_turned() { Cow::Borrowed(network) } else { Cow::Owned(network.laid_out(turned)) }
+    if network.is_turned() || !wants_turning(network.spec(), data) {
+        return Cow::Borrowed(network);
+    }
+    Cow::Owned(network.laid_out(true))
 }
 
 /// The part of bytes that are not zero, in a sample of the rows.
@@ -42,9 +45,9 @@ fn ink(data: &Dataset) -> f64 {
     let n = data.n_samples();
     let count = n.min(Ink::ROWS);
     let rows: Vec<u32> = (0..count).map(|i| (i * n / count) as u32).collect();
-    let source = Source { data, rows: Rows::Some(&rows), epoch: 0, factor: 1.0, inked: true };
+    let source = Source { data, rows: Rows::Some(&rows), epoch: 0, factor: 1.0, turned: true };
     match Gather::<f32>::new().rows(source, 0, count) {
         Block::Inked(x, inks) => inks.iter().map(Ink::count).sum::<usize>() as f64 / x.x.len().max(1) as f64,
-        Block::Bytes(_) | Block::Floats(_) => 1.0,
+        Block::Bytes(_) | Block::Floats(_) | Block::Turned(_) => 1.0,
     }
 }

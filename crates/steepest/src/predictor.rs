@@ -28,10 +28,7 @@ use crate::pass::{Activations, block_rows};
 pub struct Predictor<T> {
     head: Head,
     factor: f64,
-    /// For numbers, and for bytes where `turned` is none.
     network: Network<T>,
-    /// For bytes, where the first layer is wide.
-    turned: Option<Network<T>>,
     activations: Activations<T>,
     inks: Vec<Ink>,
     /// Rows of numbers, scaled.
@@ -45,12 +42,11 @@ pub struct Predictor<T> {
 impl<T: Float> Predictor<T> {
     /// Prepares a model for predictions.
     pub fn new(model: &Model<T>) -> Self {
-        let network = model.network.laid_out(false);
+        let network = model.network.laid_out(is_wide(model.network.spec()));
         let most_rows = block_rows(&network);
         Self {
             head: model.head,
             factor: 1.0 / model.divide_by,
-            turned: is_wide(network.spec()).then(|| network.laid_out(true)),
             activations: Activations::new(&network, most_rows),
             inks: Vec::new(),
             scaled: Vec::new(),
@@ -74,18 +70,17 @@ impl<T: Float> Predictor<T> {
         for x in rows.chunks(self.most_rows * n_in) {
             let n = x.len() / n_in;
             let inputs = Inputs { x, n_in, factor: T::from_f64(self.factor) };
-            let (network, block) = match &self.turned {
-                Some(network) => {
-                    self.inks.resize_with(n.div_ceil(Ink::ROWS).max(self.inks.len()), Ink::default);
-                    if n > 1 {
-                        let parts = x.chunks(Ink::ROWS * n_in);
-                        self.inks.iter_mut().zip(parts).for_each(|(ink, x)| ink.find(x, n_in));
-                    }
-                    (network, Block::Inked(inputs, &self.inks))
+            let block = if self.network.is_turned() {
+                self.inks.resize_with(n.div_ceil(Ink::ROWS).max(self.inks.len()), Ink::default);
+                if n > 1 {
+                    let parts = x.chunks(Ink::ROWS * n_in);
+                    self.inks.iter_mut().zip(parts).for_each(|(ink, x)| ink.find(x, n_in));
                 }
-                None => (&self.network, Block::Bytes(inputs)),
+                Block::Inked(inputs, &self.inks)
+            } else {
+                Block::Bytes(inputs)
             };
-            self.activations.forward(network, block, n);
+            self.activations.forward(&self.network, block, n);
             self.logits.extend_from_slice(self.activations.logits(n));
         }
         self.finish()
@@ -103,7 +98,9 @@ impl<T: Float> Predictor<T> {
             self.scaled.resize(x.len(), T::ZERO);
             kernels::narrow(x, self.factor, &mut self.scaled);
             let n = x.len() / n_in;
-            self.activations.forward(&self.network, Block::Floats(Inputs::plain(&self.scaled, n_in)), n);
+            let inputs = Inputs::plain(&self.scaled[..], n_in);
+            let block = if self.network.is_turned() { Block::Turned(inputs) } else { Block::Floats(inputs) };
+            self.activations.forward(&self.network, block, n);
             self.logits.extend_from_slice(self.activations.logits(n));
         }
         self.finish()

@@ -197,8 +197,8 @@ impl<T: Float> Trainer<T> {
         let n_shards = shard_count(n, network.parameters.len());
         let shards = &mut shards[..n_shards];
         let head = &training.head;
-        let (factor, inked) = (1.0 / training.divide_by, network.is_turned());
-        let batch = Batch { source: Source { data, rows, epoch, factor, inked }, network, head };
+        let (factor, turned) = (1.0 / training.divide_by, network.is_turned());
+        let batch = Batch { source: Source { data, rows, epoch, factor, turned }, network, head };
         let part = |s: usize| shard_rows(s, n_shards, n);
 
         let mut score = Score::default();
