@@ -221,10 +221,11 @@ impl Walk {
         let mut classes = Vec::new();
         for Entry { name, path, .. } in folders {
             let (images, _) = self.images(&path)?;
+            if let Some(found) = entries(&path).find(|entry| is_other_image(&entry.name)) {
+                return Err(ImageError::OtherFormats { folder: path, found: found.name }.into());
+            }
             if !images.is_empty() {
                 classes.push((name, images));
-            } else if let Some(found) = entries(&path).find(|entry| is_other_image(&entry.name)) {
-                return Err(ImageError::OtherFormats { folder: path, found: found.name }.into());
             }
         }
         if let (Some(image), Some((class, _))) = (images.first(), classes.first()) {

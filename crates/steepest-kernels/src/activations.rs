@@ -18,23 +18,23 @@ pub fn relu_backward<T: Float>(a: &[T], delta: &mut [T]) {
 
 /// `z` above zero, `slope * z` below (Maas et al. 2013).
 pub fn leaky_relu<T: Float>(z: &[T], slope: T, a: &mut [T]) {
-    for (a, &z) in a.iter_mut().zip(z) {
-        // A NaN passes through, to be noticed; `max` would hide it.
-        *a = if z > T::ZERO {
+    // A NaN passes through, to be noticed; `max` would hide it.
+    let f = |z: T, _| {
+        if z > T::ZERO {
             z
         } else if slope == T::ZERO && z <= T::ZERO {
             T::ZERO
         } else {
             slope * z
-        };
-    }
+        }
+    };
+    dispatch(Each { x: z, out: a, f });
 }
 
 /// 1 above zero, `slope` elsewhere; `a` has the sign of `z`.
 pub fn leaky_relu_backward<T: Float>(a: &[T], slope: T, delta: &mut [T]) {
-    for (delta, &a) in delta.iter_mut().zip(a) {
-        *delta = if a > T::ZERO { *delta } else { slope * *delta };
-    }
+    let f = |a: T, delta: T| if a > T::ZERO { delta } else { slope * delta };
+    dispatch(Each { x: a, out: delta, f });
 }
 
 /// `1 / (1 + e^-z)`
@@ -48,9 +48,8 @@ pub fn sigmoid<T: Float>(z: &[T], a: &mut [T]) {
 
 /// `a (1 - a)`
 pub fn sigmoid_backward<T: Float>(a: &[T], delta: &mut [T]) {
-    for (delta, &a) in delta.iter_mut().zip(a) {
-        *delta = *delta * a * (T::ONE - a);
-    }
+    let f = |a: T, delta: T| delta * a * (T::ONE - a);
+    dispatch(Each { x: a, out: delta, f });
 }
 
 /// Hyperbolic tangent.
@@ -62,8 +61,25 @@ pub fn tanh<T: Float>(z: &[T], a: &mut [T]) {
 
 /// `1 - a^2`
 pub fn tanh_backward<T: Float>(a: &[T], delta: &mut [T]) {
-    for (delta, &a) in delta.iter_mut().zip(a) {
-        *delta *= T::ONE - a * a;
+    let f = |a: T, delta: T| delta * (T::ONE - a * a);
+    dispatch(Each { x: a, out: delta, f });
+}
+
+/// `out = f(x, out)` for each pair: simple enough for the compiler to vectorise.
+struct Each<'a, T, F> {
+    x: &'a [T],
+    out: &'a mut [T],
+    f: F,
+}
+
+impl<T: Float, F: Fn(T, T) -> T> Kernel for Each<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (out, &x) in self.out.iter_mut().zip(self.x) {
+            *out = (self.f)(x, *out);
+        }
     }
 }
 

@@ -51,6 +51,20 @@ fn any_number_of_threads_gives_the_same_bits() {
     }
 }
 
+/// Layers whose weights are too many for the cache go through another product, in larger blocks.
+#[test]
+fn wide_layers_give_the_same_bits_on_any_number_of_threads() {
+    let data = data(700);
+    let text =
+        "[data]\nval_split = 0\n[network]\nhidden = [900, 700]\n[training]\nbatch_size = 600\niterations = 3";
+    let recipe = Recipe::parse(text, &[]).unwrap();
+    let one: Vec<f32> = train(&recipe, &data, 1);
+    for threads in 2..=3 {
+        let several: Vec<f32> = train(&recipe, &data, threads);
+        assert!(one.iter().zip(&several).all(|(a, b)| a.to_bits() == b.to_bits()), "{threads} threads");
+    }
+}
+
 #[test]
 fn rows_drawn_when_needed_train_as_stored_ones_do() {
     let stored = data(300);

@@ -172,6 +172,21 @@ fn several_shards_of_several_blocks_on_several_threads() {
     }
 }
 
+/// Wide first layers keep their weights transposed.
+#[test]
+fn wide_layers_on_tables() {
+    let [softmax, _, _, identity] = HEADS;
+    for ((output, targets), hidden, rows) in [(softmax, vec![64], FEW_ROWS), (identity, vec![70, 3], 150)] {
+        let (activation, bias, images) = (Activation::Tanh, true, false);
+        let case = Case { activation, output, targets, bias, l2: 0.1, hidden, rows, threads: 2, images };
+        let (mut trainer, data) = trainer(&case);
+        trainer.gradients().unwrap();
+        let gradient = trainer.gradient().to_vec();
+        let error = worst(&gradient, &numeric_gradient(&mut trainer, &data));
+        assert!(error <= ALLOWED, "{:?}: off by {error:.1e}", case.hidden);
+    }
+}
+
 /// Wide first layers on images keep their weights transposed and walk over the ink.
 #[test]
 fn wide_layers_on_images() {
