@@ -18,7 +18,6 @@ mod simd;
 mod softmax;
 mod sparse;
 mod updates;
-mod walks;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
