@@ -5,13 +5,13 @@ use std::io::Write;
 use anyhow::Result;
 use serde::Serialize;
 use steepest::{Dataset, Inputs, Targets};
-use steepest_io::{DataSpec, Loaded, load};
+use steepest_io::{DataSpec, Loaded, load, plain};
 
 use crate::UsageError;
 use crate::args::ReadArgs;
 use crate::experiment::read_options;
 use crate::pictures::{PER_LINE, Picture, side_by_side};
-use crate::report::{bytes, plain, shorten, thousands};
+use crate::report::{bytes, shorten, thousands};
 
 /// Of inputs that are drawn, this many rows stand for all.
 const DRAWN_SAMPLES: usize = 100;

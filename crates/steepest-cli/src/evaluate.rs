@@ -10,14 +10,14 @@ use steepest::{
     AnyModel, ConfusionMatrix, Dataset, Float, Model, Output, Pool, Precision, Predictions, RegressionScore,
     Targets,
 };
-use steepest_io::{CsvError, DataError, DataSpec, Part, RowRange, load_part};
+use steepest_io::{CsvError, DataError, DataSpec, Part, RowRange, load_part, plain};
 
 use crate::UsageError;
 use crate::args::{EvaluateArgs, RunArgs};
 use crate::experiment::{array_names, read_options, threads};
 use crate::inspect::load_model;
 use crate::pictures::{PER_LINE, Picture, side_by_side};
-use crate::report::{Outcome, plain, thousands};
+use crate::report::{Outcome, thousands};
 
 /// The largest confusion matrix to look at, and the largest to write into JSON.
 const MOST_CLASSES_SHOWN: usize = 40;

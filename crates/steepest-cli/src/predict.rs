@@ -8,13 +8,13 @@ use std::io::{BufWriter, Write};
 use anyhow::{Result, bail};
 use serde::Serialize;
 use steepest::{AnyModel, Float, Model, Pool};
+use steepest_io::plain;
 
 use crate::UsageError;
 use crate::args::PredictArgs;
 use crate::evaluate::{check_features, first_row, load_data, probability};
 use crate::experiment::threads;
 use crate::inspect::load_model;
-use crate::report::plain;
 use rows::{Outputs, Predicted, is_set};
 
 pub fn run(args: &PredictArgs) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Reports as text: what is measured in, what is printed out.
 
 use steepest::{ClassScore, ConfusionMatrix};
+use steepest_io::plain;
 
 /// Columns of a confusion matrix are at most so wide, unless their numbers are wider.
 const WIDEST_HEADING: usize = 8;
@@ -71,12 +72,6 @@ impl Outcome {
         }
         text
     }
-}
-
-/// A name from a file, without what would move a terminal's cursor or colour it.
-pub fn plain(name: &str) -> String {
-    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    name.chars().map(plain).collect()
 }
 
 fn score_line(name: &str, width: usize, score: &ClassScore) -> String {

@@ -40,7 +40,6 @@ impl Array {
         let layout = Layout::of(&self.shape, place)?;
         let inputs = match self.values {
             Values::U8(values) => Inputs::Bytes(values),
-            Values::Int(values) => Inputs::F64(values.into_iter().map(|value| value as f64).collect()),
             Values::F32(values) => {
                 check_finite(&values, |v| v.is_finite(), place, layout.n_features)?;
                 Inputs::F32(values)
@@ -49,7 +48,7 @@ impl Array {
                 check_finite(&values, |v| v.is_finite(), place, layout.n_features)?;
                 Inputs::F64(values)
             }
-            Values::Text(_) => return Err(DataError::NpyTextInputs { place: place.into() }),
+            Values::Int(_) | Values::Text(_) => unreachable!("read for targets"),
         };
         Ok((inputs, layout))
     }

@@ -55,7 +55,7 @@ fn digest<D: Digest>(mut reader: impl Read) -> io::Result<(u64, String)> {
             n => n?,
         };
         let Some(new @ [_, ..]) = chunk.get(..n) else { break };
-        length = u64::saturating_add(length, n as u64);
+        length = length.saturating_add(n as u64);
         hash.update(new);
     }
     Ok((length, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))

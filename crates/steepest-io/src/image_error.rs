@@ -70,10 +70,8 @@ pub enum ImageError {
         /// Its height and width.
         other_size: (usize, usize),
     },
-    /// A folder has images, but none that are read.
-    #[error(
-        "{folder} has images such as {found}, but none in PNG, the only format read: convert them to PNG"
-    )]
+    /// A folder has images in another format.
+    #[error("{folder} has images such as {found}, and PNG is the only format read: convert them to PNG")]
     OtherFormats {
         /// The folder.
         folder: PathBuf,

@@ -78,4 +78,5 @@ pub use npz_write::write_npz;
 pub use png::{Alpha, GreyImage, read_png, write_png};
 pub use rows::RowRange;
 pub use run_folder::{Metrics, RunFolder};
+pub use shown::plain;
 pub use spec::{DataSpec, Part};

@@ -2,12 +2,20 @@
 
 use std::fmt::Debug;
 
-/// The start of a text, without what would move a terminal's cursor or colour it.
+/// A text without what would move a terminal's cursor or colour it.
+pub fn plain(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(plain).collect()
+}
+
+/// The start of a text, [`plain`].
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 40;
-    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    let start: String = text.chars().take(LONGEST).map(plain).collect();
-    if text.chars().nth(LONGEST).is_some() { start + "..." } else { start }
+    let end = text.char_indices().nth(LONGEST).map(|(end, _)| end);
+    match end.and_then(|end| text.get(..end)) {
+        Some(start) => plain(start) + "...",
+        None => plain(text),
+    }
 }
 
 /// Sizes of an array, the first of them if there are many.

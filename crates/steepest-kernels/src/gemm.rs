@@ -25,8 +25,8 @@
 // Tiles are matrices of registers, and are written as such.
 #![allow(clippy::needless_range_loop)]
 
-use crate::products::{tiles, with_constant};
 use crate::simd::{Kernel, Registers, Simd, prefetch, prefetch_later};
+use crate::walks::{tiles, with_constant};
 use crate::{AlignedVec, Float};
 
 /// Terms that are summed in registers before they are added to C: a strip of B fits the first cache.
@@ -82,13 +82,13 @@ impl<T: Float> Gemm<'_, T> {
                 let rows = HEIGHT.min(m - row);
                 for (first, count) in tiles(rows, TALLEST) {
                     let panel = &mut block[first * terms..][..count * terms];
-                    pack(self.a, (row + first, term), (count, terms), self.factor, panel);
+                    pack(self.a, (row + first, term), (count, terms), count, self.factor, panel);
                 }
                 for column in (0..self.n).step_by(width) {
                     let columns = width.min(self.n - column);
                     // B transposed: its columns are what is packed as rows.
                     let b = Matrix { strides: (self.b.strides.1, self.b.strides.0), ..self.b };
-                    pack_strip(b, (column, term), (columns, terms), width, &mut strip);
+                    pack(b, (column, term), (columns, terms), width, T::ONE, &mut strip);
                     let next = (column + width, term);
                     let after = (width.min(self.n.saturating_sub(column + width)), terms);
                     let n_tiles = rows.div_ceil(TALLEST);
@@ -170,49 +170,26 @@ impl<T: Float> Gemm<'_, T> {
     }
 }
 
-/// Writes `rows x columns` of a matrix from `(row, column)` on, times `factor`, column after column.
+/// Writes `rows x columns` of a matrix from `(row, column)` on, times `factor`, column after column, each with room for
+/// `height` rows, the last of which are zero.
 #[inline(always)]
 fn pack<T: Float>(
     matrix: Matrix<T>,
     (row, column): (usize, usize),
     (rows, columns): (usize, usize),
+    height: usize,
     factor: T,
     out: &mut [T],
 ) {
     let (down, right) = matrix.strides;
     let numbers = &matrix.numbers[row * down + column * right..];
-    if down == 1 {
-        for (j, out) in out.chunks_exact_mut(rows).take(columns).enumerate() {
-            let column = &numbers[j * right..][..rows];
-            out.iter_mut().zip(column).for_each(|(out, &x)| *out = x * factor);
-        }
-        return;
-    }
-    for i in 0..rows {
-        let row = &numbers[i * down..];
-        for j in 0..columns {
-            out[j * rows + i] = row[j * right] * factor;
-        }
-    }
-}
-
-/// As [`pack`], with room for `width` rows, the last of which are zero.
-#[inline(always)]
-fn pack_strip<T: Float>(
-    matrix: Matrix<T>,
-    (row, column): (usize, usize),
-    (rows, columns): (usize, usize),
-    width: usize,
-    out: &mut [T],
-) {
-    let (down, right) = matrix.strides;
-    let numbers = &matrix.numbers[row * down + column * right..];
-    if rows < width {
+    if rows < height {
         out.fill(T::ZERO);
     }
     if down == 1 {
-        for (j, out) in out.chunks_exact_mut(width).take(columns).enumerate() {
-            out[..rows].copy_from_slice(&numbers[j * right..][..rows]);
+        for (j, out) in out.chunks_exact_mut(height).take(columns).enumerate() {
+            let column = &numbers[j * right..][..rows];
+            out.iter_mut().zip(column).for_each(|(out, &x)| *out = x * factor);
         }
         return;
     }
@@ -222,14 +199,14 @@ fn pack_strip<T: Float>(
         for j in (0..columns).step_by(2 * SQUARE) {
             for j in j..columns.min(j + 2 * SQUARE) {
                 for i in i..rows.min(i + SQUARE) {
-                    out[j * width + i] = numbers[i * down + j * right];
+                    out[j * height + i] = numbers[i * down + j * right] * factor;
                 }
             }
         }
     }
 }
 
-/// Asks for one of `parts` parts of the memory that [`pack_strip`] will read.
+/// Asks for one of `parts` parts of the memory that [`pack`] will read.
 #[inline(always)]
 fn prefetch_part<T: Float>(
     matrix: Matrix<T>,

@@ -18,6 +18,7 @@ mod simd;
 mod softmax;
 mod sparse;
 mod updates;
+mod walks;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
