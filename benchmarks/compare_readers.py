@@ -33,7 +33,8 @@ from steepest_cli import info_command, version_command
 KAGGLE_ROWS = 42000
 PACKAGES = {"polars": "polars", "pandas": "pandas", "numpy": "numpy", "PIL.Image": "pillow"}
 MIB = 2**20
-STEEPEST = "Steepest"
+STEEPEST = "Steepest, whole process"
+READING = "Steepest, reading"
 
 # A new process counts the memory of the one that starts it as its own. So a small Python starts it.
 START = """
@@ -45,10 +46,11 @@ sys.exit(status != 0)
 """
 
 NOTES = """
-- Steepest is the whole process, `steepest data info FILE --json`: start, reading, the figures of every value, end. The
-  others are calls within a Python that runs already and has imported them; this is to their advantage.
-- {threads} threads for each side, files in the page cache, each reader in turn, {repeats} times. ratio: to Steepest's
-  median.
+- Steepest is `steepest data info FILE --json`, a new process each time: as a whole (start, reading, the figures of
+  every value, end), and its reading alone, as it says itself. The others are calls within a Python that runs already
+  and has imported them.
+- {threads} threads for each side, files in the page cache, each reader in turn, {repeats} times. ratio: to the median of
+  Steepest's reading.
 - polars ends with a float32 matrix, made of the types that it finds or of those it is told, in its own (column) order.
 - Peak memory: Steepest's of the whole process; the others' of a fresh process that reads once, less that of one that
   only imports. No process is seen below {floor:.0f} MiB, which are those of the small Python that starts it. array: the
@@ -118,6 +120,8 @@ def make_forms(args: argparse.Namespace, folder: Path, installed: list[Reader]) 
     np.savez(form("NPZ, stored", "stored.npz", both, "numpy"), **named(both))
     np.savez_compressed(form("NPZ, deflated", "deflated.npz", both, "numpy"), **named(both))
     np.savez(form("NPZ, float64", "float64.npz", single, "numpy"), **named(single))
+    columns = {part: (np.asfortranarray(images), labels) for part, (images, labels) in both.items()}
+    np.savez(form("NPZ, Fortran order", "columns.npz", both, "numpy"), **named(columns))
     copy_idx(args.data, form("IDX, gzipped", "idx", both, "gzip"))
     if any(reader.module == "PIL.Image" for reader in installed):
         images = x[:args.images], y[:args.images]
@@ -186,10 +190,14 @@ def measure(args: argparse.Namespace, form: Form) -> list[dict]:
                      "array": sum(x.nbytes for x, _ in read.values()), "peak": peak_of_peer(reader, form.path),
                      "limit": None, "seconds": []})
         del read
+    reading = rows[0] | {"reader": READING, "peak": None, "limit": None, "seconds": []}
     for _ in range(args.repeats):  # in turns, so that a slow minute falls on all
-        rows[0]["seconds"].append(run(command)[0])
+        seconds, output = run(command)
+        rows[0]["seconds"].append(seconds)
+        reading["seconds"].append(json.loads(output)["read_seconds"])
         for reader, row in zip(form.readers, rows[1:]):
             row["seconds"].append(call(reader, form.path))
+    rows.insert(1, reading)
     return [{"form": form.name, "bytes": size(form.path)} | row for row in rows]
 
 
@@ -204,8 +212,8 @@ def table(args: argparse.Namespace, rows: list[dict], start: dict) -> str:
     lines, ours = [], 0.0
     for row in rows:
         median = statistics.median(row["seconds"])
-        ours = median if row["reader"] == STEEPEST else ours
-        ratio = "" if row["reader"] == STEEPEST else f"{median / ours:.1f}"
+        ours = median if row["reader"] == READING else ours
+        ratio = "" if row["reader"] in (STEEPEST, READING) else f"{median / ours:.1f}"
         lines.append([f"{row['form']} ({mib(row['bytes'])})", row["reader"], *times(row["seconds"]), ratio,
                       mib(row["peak"]), mib(row["array"]), mib(row["limit"]), verdict(row["agrees"])])
     lines.append(["none: `steepest --version`", STEEPEST, *times(start["seconds"]), "", mib(start["peak"]), "", "", ""])

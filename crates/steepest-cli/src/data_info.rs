@@ -1,6 +1,7 @@
 //! `steepest data info`
 
 use std::io::Write;
+use std::time::Instant;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -22,7 +23,7 @@ const BAR_WIDTH: usize = 40;
 /// A data set in figures: what `--json` prints.
 ///
 /// For a data set in two parts it prints the figures of the training part, and beside them `parts`: an object with
-/// `train` and `test`, each with its own figures.
+/// `train` and `test`, each with its own figures. Then `read_seconds`.
 #[derive(Serialize)]
 struct Info<'a> {
     n_samples: usize,
@@ -45,10 +46,13 @@ struct Info<'a> {
 }
 
 #[derive(Serialize)]
-struct Both<'a> {
+struct Report<'a> {
     #[serde(flatten)]
     first: &'a Info<'a>,
-    parts: Parts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<Parts<'a>>,
+    /// Time that the reading took, without these figures.
+    read_seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -68,14 +72,21 @@ struct Values {
 
 pub fn run(data: &str, rows: Option<&str>, read: &ReadArgs, json: bool) -> Result<()> {
     let spec = DataSpec::parse(data).map_err(|e| UsageError(e.to_string()))?;
-    let loaded = load(&spec, &read_options(read, rows)?)?;
+    let options = read_options(read, rows)?;
+    let started = Instant::now();
+    let loaded = load(&spec, &options)?;
+    let read_seconds = started.elapsed().as_secs_f64();
     let mut out = std::io::stdout().lock();
     match (&loaded, json) {
-        (Loaded::One(data), true) => writeln!(out, "{}", serde_json::to_string(&info(data))?)?,
+        (Loaded::One(data), true) => {
+            let report = Report { first: &info(data), parts: None, read_seconds };
+            writeln!(out, "{}", serde_json::to_string(&report)?)?;
+        }
         (Loaded::Parts { train, test }, true) => {
             let (train, test) = (info(train), info(test));
-            let both = Both { first: &train, parts: Parts { train: &train, test: &test } };
-            writeln!(out, "{}", serde_json::to_string(&both)?)?;
+            let parts = Some(Parts { train: &train, test: &test });
+            let report = Report { first: &train, parts, read_seconds };
+            writeln!(out, "{}", serde_json::to_string(&report)?)?;
         }
         (Loaded::One(dataset), false) => write!(out, "{}", text(data, dataset))?,
         (Loaded::Parts { train, test }, false) => {
@@ -109,7 +120,7 @@ fn info(data: &Dataset) -> Info<'_> {
     };
     let values = match data.targets() {
         Some(Targets::Values { values, n_outputs }) => {
-            let (min, max) = range(values.iter().copied());
+            let (min, max) = range(values);
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             Some(Values { n_outputs: *n_outputs, min, max, mean })
         }
@@ -121,24 +132,34 @@ fn info(data: &Dataset) -> Info<'_> {
 
 fn input_range(data: &Dataset) -> (f64, f64) {
     match data.inputs() {
-        Inputs::Bytes(x) => range(x.iter().copied()),
-        Inputs::F32(x) => range(x.iter().copied()),
-        Inputs::F64(x) => range(x.iter().copied()),
+        Inputs::Bytes(x) => range(x),
+        Inputs::F32(x) => range(x),
+        Inputs::F64(x) => range(x),
         Inputs::Drawn { draw, rows } => {
             let mut row = vec![0; data.n_features()];
             let each = rows.iter().take(DRAWN_SAMPLES).map(|&number| {
                 draw(0, number, &mut row);
-                range(row.iter().copied())
+                range(&row)
             });
             each.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), (a, b)| (min.min(a), max.max(b)))
         }
     }
 }
 
-fn range<T: Into<f64> + PartialOrd + Copy>(mut values: impl Iterator<Item = T>) -> (f64, f64) {
-    let Some(first) = values.next() else { return (0.0, 0.0) };
-    let wider = |(min, max), x| (if x < min { x } else { min }, if x > max { x } else { max });
-    let (min, max) = values.fold((first, first), wider);
+/// The smallest and the largest value.
+fn range<T: Into<f64> + PartialOrd + Copy>(values: &[T]) -> (f64, f64) {
+    let Some(&first) = values.first() else { return (0.0, 0.0) };
+    let smaller = |a: T, b: T| if b < a { b } else { a };
+    let larger = |a: T, b: T| if b > a { b } else { a };
+    // Several ranges side by side, which vectors can hold.
+    let (chunks, rest) = values.as_chunks::<64>();
+    let (mut least, mut most) = ([first; 64], [first; 64]);
+    for chunk in chunks {
+        least.iter_mut().zip(chunk).for_each(|(a, &b)| *a = smaller(*a, b));
+        most.iter_mut().zip(chunk).for_each(|(a, &b)| *a = larger(*a, b));
+    }
+    let min = least.iter().chain(rest).copied().fold(first, smaller);
+    let max = most.iter().chain(rest).copied().fold(first, larger);
     (min.into(), max.into())
 }
 

@@ -1,12 +1,14 @@
 //! Arrays, whichever file they come from, as inputs and as targets.
 
 use std::fmt::{Debug, Display};
+use std::io::Read;
 
 use steepest::{Dataset, Inputs, Targets};
 
 use crate::classes::{Classes, text_classes};
 use crate::error::DataError;
-use crate::numbers::Values;
+use crate::file::Extent;
+use crate::numbers::{Announced, Use, Values, read_values};
 use crate::shown::few;
 
 /// An array in C order: the last index is the fastest.
@@ -17,21 +19,30 @@ pub(crate) struct Array {
 }
 
 impl Array {
+    /// Reads an array, which must be all that `reader` still has.
+    pub(crate) fn read(
+        reader: &mut impl Read,
+        announced: &Announced,
+        extent: Extent,
+        what_for: Use,
+        place: &str,
+    ) -> Result<Self, DataError> {
+        let values = read_values(reader, announced, extent, what_for, place)?;
+        // Where there are no numbers, a size may still be any number: but then there is nothing to read, either.
+        let shape: Vec<usize> =
+            announced.shape.iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect();
+        if shape.contains(&0) {
+            return Err(DataError::NoData {
+                place: place.into(),
+                shape: format!("its shape is {}", few(&shape)),
+            });
+        }
+        Ok(Self { shape, values })
+    }
+
     /// Rows: the first size.
     pub(crate) fn n_rows(&self) -> usize {
         self.shape.first().copied().unwrap_or(1)
-    }
-
-    /// The array that has its first index fastest, as Fortran does.
-    pub(crate) fn from_fortran(Self { shape, values }: Self) -> Self {
-        let values = match values {
-            Values::U8(values) => Values::U8(to_c_order(&values, &shape)),
-            Values::Int(values) => Values::Int(to_c_order(&values, &shape)),
-            Values::F32(values) => Values::F32(to_c_order(&values, &shape)),
-            Values::F64(values) => Values::F64(to_c_order(&values, &shape)),
-            Values::Text(values) => Values::Text(to_c_order(&values, &shape)),
-        };
-        Self { shape, values }
     }
 
     /// Inputs `(n)`, `(n, n_features)`, `(n, height, width)`, or with more dimensions, all of which but the first make
@@ -128,33 +139,6 @@ impl Layout {
     }
 }
 
-/// From first index fastest to last index fastest.
-fn to_c_order<T: Clone>(values: &[T], shape: &[usize]) -> Vec<T> {
-    // For each dimension how far apart its neighbours lie; the last is the fastest from here on.
-    let strides = shape.iter().scan(1usize, |stride, &size| {
-        let this = *stride;
-        *stride = stride.saturating_mul(size);
-        Some(this)
-    });
-    let dimensions: Vec<(usize, usize)> = shape.iter().copied().zip(strides).collect();
-    let mut index = vec![0usize; shape.len()];
-    let mut at = 0usize;
-    let mut in_order = Vec::with_capacity(values.len());
-    for _ in 0..values.len() {
-        in_order.extend(values.get(at).cloned());
-        for (i, &(size, stride)) in index.iter_mut().zip(&dimensions).rev() {
-            *i = i.saturating_add(1);
-            at = at.saturating_add(stride);
-            if *i < size {
-                break;
-            }
-            at = at.saturating_sub(size.saturating_mul(stride));
-            *i = 0;
-        }
-    }
-    in_order
-}
-
 /// Refuses a NaN or an infinity, with its place.
 fn check_finite<T: Display>(
     values: &[T],
@@ -182,30 +166,4 @@ pub(crate) fn bad_value(
 
 pub(crate) fn bad_shape(place: &str, shape: &[impl Debug], expected: &'static str) -> DataError {
     DataError::NpyShape { place: place.into(), shape: few(shape), expected }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fortran_order_of_any_rank_is_turned() {
-        for shape in [vec![], vec![3], vec![3, 4], vec![2, 3, 4], vec![2, 3, 1, 4], vec![3, 2, 2, 2, 3]] {
-            let strides: Vec<usize> =
-                (0..shape.len()).map(|d| shape[..d].iter().product::<usize>()).collect();
-            let n: usize = shape.iter().product();
-            // Each number says where it lies in Fortran's order.
-            let expected: Vec<usize> = (0..n)
-                .map(|mut i| {
-                    let mut at = 0;
-                    for (size, stride) in shape.iter().zip(&strides).rev() {
-                        at += i % size * stride;
-                        i /= size;
-                    }
-                    at
-                })
-                .collect();
-            assert_eq!(to_c_order(&(0..n).collect::<Vec<_>>(), &shape), expected, "{shape:?}");
-        }
-    }
 }

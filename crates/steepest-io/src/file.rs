@@ -25,8 +25,32 @@ pub(crate) struct Opened {
     pub(crate) format: Format,
     /// The contents, decompressed if the file is gzip.
     pub(crate) reader: Box<dyn BufRead>,
-    /// How many bytes the file has, if they are compressed.
-    pub(crate) compressed: Option<u64>,
+    pub(crate) extent: Extent,
+}
+
+/// How many bytes a file has for what is read from it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) bytes: u64,
+    pub(crate) compressed: bool,
+}
+
+impl Extent {
+    /// Refuses an array that is much larger than the compressed bytes it is to come from, before it is read.
+    pub(crate) fn refuse_bomb(self, expected: u64, place: &str) -> Result<(), DataError> {
+        if self.compressed && is_bomb(expected, self.bytes) {
+            return Err(DataError::Bomb { place: place.into(), expected, compressed: self.bytes });
+        }
+        Ok(())
+    }
+
+    /// For how many of `n` numbers, announced, of so many bytes each room can be made at once: the file has them.
+    ///
+    /// Room that grows while it is filled costs more than the reading itself.
+    pub(crate) fn room(self, n: u64, size: u64) -> usize {
+        let room = n.min(self.bytes.checked_div(size).unwrap_or(0));
+        usize::try_from(room).unwrap_or(0)
+    }
 }
 
 /// Opens a file and looks at its first bytes, without consuming them.
@@ -37,7 +61,8 @@ pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
     let head = read_head(&mut file).map_err(io)?;
     if !head.starts_with(&[0x1f, 0x8b]) {
         let format = format_of(&head, path)?;
-        return Ok(Opened { format, reader: Box::new(Cursor::new(head).chain(file)), compressed: None });
+        let extent = Extent { bytes: len, compressed: false };
+        return Ok(Opened { format, reader: Box::new(Cursor::new(head).chain(file)), extent });
     }
     let mut contents = Gunzip::new(Cursor::new(head).chain(file));
     let damaged = |source| DataError::Damaged { place: path.display().to_string(), source };
@@ -47,7 +72,7 @@ pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
         return Err(DataError::Gzip { path: path.into() });
     }
     let reader = Cursor::new(head).chain(BufReader::with_capacity(BUFFER, contents));
-    Ok(Opened { format, reader: Box::new(reader), compressed: Some(len) })
+    Ok(Opened { format, reader: Box::new(reader), extent: Extent { bytes: len, compressed: true } })
 }
 
 /// Opens a file, and says how many bytes it has. A pipe or a device might never answer, and can be read only once.
@@ -132,47 +157,27 @@ pub(crate) fn read_slice(
     what: &'static str,
     place: &str,
 ) -> Result<Vec<u8>, DataError> {
-    let bytes = read_up_to(reader, expected, place)?;
-    let found = bytes.len() as u64;
+    let mut bytes = Vec::new();
+    let read = reader.take(expected).read_to_end(&mut bytes);
+    let found = read.map_err(|source| DataError::Damaged { place: place.into(), source })? as u64;
     if found < expected {
         return Err(DataError::Truncated { place: place.into(), what, expected, found });
     }
     Ok(bytes)
 }
 
-/// Reads the rest, which must be exactly `expected` bytes.
-///
-/// The buffer grows with what is read, so that a lying header costs no memory; at most one byte more than announced
-/// is ever decompressed.
-pub(crate) fn read_rest(reader: &mut impl Read, expected: u64, place: &str) -> Result<Vec<u8>, DataError> {
-    let bytes = read_up_to(reader, expected.saturating_add(1), place)?;
-    let found = bytes.len() as u64;
-    if found < expected {
-        return Err(DataError::Truncated { place: place.into(), what: "data", expected, found });
-    }
-    if found > expected {
-        return Err(DataError::Trailing { place: place.into(), expected });
-    }
-    Ok(bytes)
-}
-
-/// Reads up to `limit` bytes; fewer when the reader ends before.
-fn read_up_to(reader: &mut impl Read, limit: u64, place: &str) -> Result<Vec<u8>, DataError> {
-    let mut bytes = Vec::new();
-    match reader.take(limit).read_to_end(&mut bytes) {
-        Ok(_) => Ok(bytes),
-        Err(source) => Err(DataError::Damaged { place: place.into(), source }),
-    }
-}
-
-/// Refuses an array that is much larger than the compressed bytes it is to come from, before it is read.
-pub(crate) fn refuse_bomb(expected: u64, compressed: Option<u64>, place: &str) -> Result<(), DataError> {
-    match compressed {
-        Some(compressed) if is_bomb(expected, compressed) => {
-            Err(DataError::Bomb { place: place.into(), expected, compressed })
+/// Reads until `buffer` is full or the reader ends, and says how many bytes that were.
+pub(crate) fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0usize;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(n) => filled = filled.saturating_add(n),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        _ => Ok(()),
     }
+    Ok(filled)
 }
 
 /// The product of announced sizes.

@@ -6,9 +6,8 @@ use steepest::Dataset;
 
 use crate::array::Array;
 use crate::error::DataError;
-use crate::file::{Opened, open, product, read_bytes, refuse_bomb};
-use crate::numbers::{Dtype, Use, read_values};
-use crate::shown::few;
+use crate::file::{Opened, open, read_bytes};
+use crate::numbers::{Announced, Dtype, Use};
 use crate::spec::Part;
 
 /// Reads one part of a folder with MNIST's four files: images `(n, height, width)` and the labels `(n)`.
@@ -86,7 +85,7 @@ fn find_or_fail(folder: &Path, part: Part, what: &str, rank: usize) -> Result<Pa
 }
 
 fn read_array(path: &Path, what_for: Use) -> Result<Array, DataError> {
-    let Opened { mut reader, compressed, .. } = open(path)?;
+    let Opened { mut reader, extent, .. } = open(path)?;
     let place = path.display().to_string();
     let found: [u8; 4] = read_bytes(&mut reader, "an IDX header", &place)?;
     let (dtype, rank) = match found {
@@ -98,16 +97,10 @@ fn read_array(path: &Path, what_for: Use) -> Result<Array, DataError> {
         [0, 0, 0x0e, rank] => (Dtype::F64, rank),
         _ => return Err(DataError::IdxMagic { path: path.into(), found }),
     };
-    let mut sizes = Vec::new();
+    let mut shape = Vec::new();
     for _ in 0..rank {
-        sizes.push(u64::from(u32::from_be_bytes(read_bytes(&mut reader, "an IDX header", &place)?)));
+        shape.push(u64::from(u32::from_be_bytes(read_bytes(&mut reader, "an IDX header", &place)?)));
     }
-    let n = product(&sizes, &place)?;
-    if n == 0 {
-        return Err(DataError::NoData { place, shape: format!("its header announces {}", few(&sizes)) });
-    }
-    refuse_bomb(product(&[n, dtype.size()], &place)?, compressed, &place)?;
-    let values = read_values(&mut reader, dtype, true, n, what_for, &place)?;
-    // No size is larger than the number of bytes that were read.
-    Ok(Array { shape: sizes.into_iter().map(|size| size as usize).collect(), values })
+    let announced = Announced { dtype, big_endian: true, fortran_order: false, shape };
+    Array::read(&mut reader, &announced, extent, what_for, &place)
 }

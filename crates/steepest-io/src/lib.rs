@@ -48,6 +48,7 @@ mod npy_header;
 mod npz;
 mod npz_write;
 mod numbers;
+mod order;
 mod png;
 mod rows;
 mod run_folder;

@@ -7,10 +7,10 @@ use steepest::Dataset;
 
 use crate::array::{Array, bad_shape, bad_value};
 use crate::error::DataError;
-use crate::file::{Format, Opened, open, product, refuse_bomb};
+use crate::file::{Extent, Format, Opened, open};
 use crate::npy_header::{Header, read_header};
-use crate::numbers::{Dtype, Use, read_values};
-use crate::shown::{few, shown};
+use crate::numbers::{Announced, Dtype, Use};
+use crate::shown::shown;
 
 /// Reads an array `(n, n_features)`, `(n, height, width)` or of more dimensions from an NPY file, as inputs without
 /// targets.
@@ -49,36 +49,24 @@ pub fn read_npy_rows(path: &Path) -> Result<Vec<Vec<u32>>, DataError> {
 }
 
 fn read_file(path: &Path, what_for: Use) -> Result<Array, DataError> {
-    let Opened { format, mut reader, compressed } = open(path)?;
+    let Opened { format, mut reader, extent } = open(path)?;
     let place = path.display().to_string();
     if format != Format::Npy {
         return Err(DataError::NpyHeader { place, problem: "it does not begin with \\x93NUMPY" });
     }
-    read_npy_array(&mut reader, compressed, what_for, &place)
+    read_npy_array(&mut reader, extent, what_for, &place)
 }
 
-/// Reads the array that `reader` holds to its end, decompressed from so many bytes.
+/// Reads the array that `reader` holds to its end.
 pub(crate) fn read_npy_array(
     reader: &mut impl Read,
-    compressed: Option<u64>,
+    extent: Extent,
     what_for: Use,
     place: &str,
 ) -> Result<Array, DataError> {
     let Header { descr, fortran_order, shape } = read_header(reader, place)?;
     let (dtype, big_endian) = dtype(&descr, place)?;
-    let n = product(&shape, place)?;
-    refuse_bomb(product(&[n, dtype.size()], place)?, compressed, place)?;
-    let values = read_values(reader, dtype, big_endian, n, what_for, place)?;
-    // Where there are no numbers, a size may still be any number: but then there is nothing to read, either.
-    let shape: Vec<usize> = shape.iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect();
-    if n == 0 {
-        return Err(DataError::NoData {
-            place: place.into(),
-            shape: format!("its shape is {}", few(&shape)),
-        });
-    }
-    let array = Array { shape, values };
-    Ok(if fortran_order && array.shape.len() > 1 { Array::from_fortran(array) } else { array })
+    Array::read(reader, &Announced { dtype, big_endian, fortran_order, shape }, extent, what_for, place)
 }
 
 /// The type that NumPy writes as `<f4`, `>i8`, `|b1` or `<U3`, and whether its first byte is the greatest.

@@ -5,13 +5,13 @@ use std::io::BufReader;
 use std::path::Path;
 
 use steepest::Dataset;
-use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 use crate::array::Array;
 use crate::error::DataError;
-use crate::file::{Format, open, open_regular};
+use crate::file::{Extent, Format, open, open_regular};
 use crate::npy::read_npy_array;
 use crate::npy_header::read_header;
 use crate::numbers::Use;
@@ -88,6 +88,8 @@ impl ArrayNames {
 /// `y` is read as inputs without targets.
 pub struct Npz<'a> {
     path: &'a Path,
+    /// Bytes of the file: no member has more, whatever it says.
+    len: u64,
     archive: ZipArchive<BufReader<File>>,
     names: Vec<String>,
     roles: ArrayNames,
@@ -103,7 +105,7 @@ impl<'a> Npz<'a> {
         if open(path)?.format != Format::Zip {
             return Err(fail("it does not begin as a zip file does".into()));
         }
-        let (file, _) = open_regular(path)?;
+        let (file, len) = open_regular(path)?;
         let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| fail(error.to_string()))?;
         let name =
             |raw: &[u8]| String::from_utf8_lossy(raw.strip_suffix(b".npy").unwrap_or(raw)).into_owned();
@@ -115,7 +117,7 @@ impl<'a> Npz<'a> {
         if let Some(name) = names.iter().find(is_outside) {
             return Err(fail(format!("it holds `{}`, which leads out of a folder", shown(name))));
         }
-        Ok(Self { path, archive, names, roles: roles.clone() })
+        Ok(Self { path, len, archive, names, roles: roles.clone() })
     }
 
     /// The parts that are there: none in a file of `X` and `y`.
@@ -218,8 +220,12 @@ impl<'a> Npz<'a> {
 
     fn read_array(&mut self, index: usize, what_for: Use) -> Result<Array, DataError> {
         let place = self.place(index);
+        let file_len = self.len;
         let mut member = self.member(index)?;
-        let compressed = Some(member.compressed_size());
-        read_npy_array(&mut member, compressed, what_for, &place)
+        let extent = Extent {
+            bytes: member.compressed_size().min(file_len),
+            compressed: member.compression() != CompressionMethod::Stored,
+        };
+        read_npy_array(&mut member, extent, what_for, &place)
     }
 }

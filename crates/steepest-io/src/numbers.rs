@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use crate::error::DataError;
-use crate::file::{product, read_rest};
+use crate::file::{Extent, fill, product};
+use crate::order::Order;
 
 /// What an array is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,43 +62,59 @@ impl Dtype {
     }
 }
 
-/// Reads `n` numbers, which must be all that `reader` still has.
+/// What the header of a file says of an array.
+#[derive(Debug)]
+pub(crate) struct Announced {
+    pub(crate) dtype: Dtype,
+    pub(crate) big_endian: bool,
+    /// Whether the first index is the fastest.
+    pub(crate) fortran_order: bool,
+    pub(crate) shape: Vec<u64>,
+}
+
+/// Reads the numbers of an array, which must be all that `reader` still has, in C's order.
 pub(crate) fn read_values(
     reader: &mut impl Read,
-    dtype: Dtype,
-    big_endian: bool,
-    n: u64,
+    announced: &Announced,
+    extent: Extent,
     what_for: Use,
     place: &str,
 ) -> Result<Values, DataError> {
-    let expected = product(&[n, dtype.size()], place)?;
+    let &Announced { dtype, big_endian, fortran_order, ref shape } = announced;
     if what_for == Use::Inputs && matches!(dtype, Dtype::Text(_) | Dtype::Bytes(_)) {
         return Err(DataError::NpyTextInputs { place: place.into() });
     }
-    let blocks = Blocks { reader, left: expected, expected, big_endian, place, buffer: Vec::new() };
-    Ok(match dtype {
-        Dtype::U8 => Values::U8(read_rest(blocks.reader, expected, place)?),
-        Dtype::Bool => {
-            let mut bytes = read_rest(blocks.reader, expected, place)?;
-            bytes.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
-            Values::U8(bytes)
-        }
-        Dtype::I8 => blocks.whole(what_for, |b| Ok(i8::from_le_bytes(b).into()))?,
-        Dtype::U16 => blocks.whole(what_for, |b| Ok(u16::from_le_bytes(b).into()))?,
-        Dtype::I16 => blocks.whole(what_for, |b| Ok(i16::from_le_bytes(b).into()))?,
-        Dtype::U32 => blocks.whole(what_for, |b| Ok(u32::from_le_bytes(b).into()))?,
-        Dtype::I32 => blocks.whole(what_for, |b| Ok(i32::from_le_bytes(b).into()))?,
-        Dtype::I64 => blocks.whole(what_for, |b| Ok(i64::from_le_bytes(b)))?,
+    let n = product(shape, place)?;
+    let expected = product(&[n, dtype.size()], place)?;
+    extent.refuse_bomb(expected, place)?;
+    let order = if fortran_order && shape.len() > 1 && n > 0 {
+        Order::fortran(shape.iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect())
+    } else {
+        Order::C
+    };
+    let room = extent.room(n, dtype.size());
+    let blocks =
+        Blocks { reader, left: expected, expected, big_endian, place, room, order, buffer: Vec::new() };
+    match dtype {
+        Dtype::U8 => blocks.numbers(Values::U8, u8::from_le_bytes),
+        Dtype::Bool => blocks.numbers(Values::U8, |[byte]| u8::from(byte != 0)),
+        Dtype::I8 => blocks.whole(what_for, |b| Ok(i8::from_le_bytes(b).into())),
+        Dtype::U16 => blocks.whole(what_for, |b| Ok(u16::from_le_bytes(b).into())),
+        Dtype::I16 => blocks.whole(what_for, |b| Ok(i16::from_le_bytes(b).into())),
+        Dtype::U32 => blocks.whole(what_for, |b| Ok(u32::from_le_bytes(b).into())),
+        Dtype::I32 => blocks.whole(what_for, |b| Ok(i32::from_le_bytes(b).into())),
+        Dtype::I64 => blocks.whole(what_for, |b| Ok(i64::from_le_bytes(b))),
         Dtype::U64 => blocks.whole(what_for, |b| {
             let value = u64::from_le_bytes(b);
             i64::try_from(value).map_err(|_| DataError::TooWide { place: place.into(), value })
-        })?,
-        Dtype::F16 => Values::F32(blocks.floats(|b| half(u16::from_le_bytes(b)))?),
-        Dtype::F32 => Values::F32(blocks.floats(f32::from_le_bytes)?),
-        Dtype::F64 => Values::F64(blocks.floats(f64::from_le_bytes)?),
-        Dtype::Text(length) => Values::Text(blocks.texts(length as usize)?),
-        Dtype::Bytes(length) => Values::Text(blocks.byte_texts(length as usize)?),
-    })
+        }),
+        Dtype::F16 => blocks.numbers(Values::F32, |b| half(u16::from_le_bytes(b))),
+        Dtype::F32 => blocks.numbers(Values::F32, f32::from_le_bytes),
+        Dtype::F64 => blocks.numbers(Values::F64, f64::from_le_bytes),
+        // Of text only a column is used, which is in both orders at once.
+        Dtype::Text(length) => Ok(Values::Text(blocks.texts(length as usize)?)),
+        Dtype::Bytes(length) => Ok(Values::Text(blocks.byte_texts(length as usize)?)),
+    }
 }
 
 /// Bytes held at a time; a multiple of every number's size.
@@ -109,17 +126,20 @@ struct Blocks<'a, R> {
     expected: u64,
     big_endian: bool,
     place: &'a str,
+    /// For so many numbers room is made at once.
+    room: usize,
+    order: Order,
     buffer: Vec<u8>,
 }
 
 impl<R: Read> Blocks<'_, R> {
     /// The next numbers, least byte first; none at the end, which is then known to be one.
     fn next<const N: usize>(&mut self) -> Result<Option<&[[u8; N]]>, DataError> {
-        let damaged = |source| DataError::Damaged { place: self.place.into(), source };
-        self.buffer.clear();
         let wanted = self.left.min(BLOCK);
         // At the end, one byte more than there should be.
-        let found = self.reader.take(wanted.max(1)).read_to_end(&mut self.buffer).map_err(damaged)? as u64;
+        self.buffer.resize(wanted.max(1) as usize, 0);
+        let damaged = |source| DataError::Damaged { place: self.place.into(), source };
+        let found = fill(self.reader, &mut self.buffer).map_err(damaged)? as u64;
         if wanted == 0 && found > 0 {
             return Err(DataError::Trailing { place: self.place.into(), expected: self.expected });
         }
@@ -140,26 +160,73 @@ impl<R: Read> Blocks<'_, R> {
         Ok((wanted > 0).then_some(&*items))
     }
 
-    fn floats<const N: usize, T>(mut self, number: impl Fn([u8; N]) -> T) -> Result<Vec<T>, DataError> {
-        let mut values = Vec::new();
-        while let Some(items) = self.next()? {
-            values.extend(items.iter().map(|&item| number(item)));
+    /// Reads everything, each run of numbers into the part to which it belongs.
+    fn into_parts<const N: usize, P>(
+        mut self,
+        empty: impl Fn(usize) -> P,
+        mut append: impl FnMut(&mut P, &[[u8; N]]) -> Result<(), DataError>,
+    ) -> Result<(Order, Vec<P>), DataError> {
+        let order = std::mem::replace(&mut self.order, Order::C);
+        let room = self.room.div_ceil(order.n_parts().max(1));
+        let mut parts: Vec<P> = (0..order.n_parts()).map(|_| empty(room)).collect();
+        let mut at = 0usize;
+        while let Some(mut items) = self.next()? {
+            while !items.is_empty() {
+                let (part, len) = order.part(at);
+                let (run, rest) = items.split_at(len.min(items.len()));
+                if let Some(part) = parts.get_mut(part) {
+                    append(part, run)?;
+                }
+                at = at.saturating_add(run.len());
+                items = rest;
+            }
         }
-        Ok(values)
+        Ok((order, parts))
+    }
+
+    fn numbers<const N: usize, T: Copy>(
+        self,
+        values: impl Fn(Vec<T>) -> Values,
+        number: impl Fn([u8; N]) -> T,
+    ) -> Result<Values, DataError> {
+        let (order, parts) = self.into_parts(Vec::with_capacity, |part, run| {
+            part.extend(run.iter().map(|&item| number(item)));
+            Ok(())
+        })?;
+        Ok(values(order.join(parts)))
     }
 
     fn whole<const N: usize>(
-        mut self,
+        self,
         what_for: Use,
         number: impl Fn([u8; N]) -> Result<i64, DataError>,
     ) -> Result<Values, DataError> {
-        let mut values = Values::U8(Vec::new());
-        while let Some(items) = self.next()? {
-            for &item in items {
-                values.push_whole(number(item)?, what_for);
+        let empty = |room| Values::U8(Vec::with_capacity(room));
+        let (order, mut parts) = self.into_parts(empty, |part, run| {
+            run.iter().try_for_each(|&item| {
+                part.push_whole(number(item)?, what_for);
+                Ok(())
+            })
+        })?;
+        // All become as wide as the widest.
+        let widest = parts.iter().map(Values::width).max().unwrap_or(0);
+        for part in &mut parts {
+            while part.width() < widest {
+                part.widen(what_for);
             }
         }
-        Ok(values)
+        macro_rules! join {
+            ($width:ident) => {{
+                let values = |part| if let Values::$width(values) = part { values } else { Vec::new() };
+                Values::$width(order.join(parts.into_iter().map(values)))
+            }};
+        }
+        Ok(match parts.first() {
+            Some(Values::Int(_)) => join!(Int),
+            Some(Values::F32(_)) => join!(F32),
+            Some(Values::F64(_)) => join!(F64),
+            _ => join!(U8),
+        })
     }
 
     fn byte_texts(mut self, length: usize) -> Result<Vec<String>, DataError> {
@@ -189,25 +256,39 @@ impl<R: Read> Blocks<'_, R> {
 }
 
 impl Values {
-    /// Adds a whole number. Values become as wide as they have to be, and no wider: for labels integers, for inputs floats.
+    /// Adds a whole number. Values become as wide as they have to be, and no wider.
     fn push_whole(&mut self, value: i64, what_for: Use) {
         let is_exact = |value: i64| i128::from(value) == (value as f32) as i128;
         loop {
-            let wider = match self {
-                Self::U8(values) => match u8::try_from(value) {
-                    Ok(byte) => return values.push(byte),
-                    Err(_) if what_for == Use::Targets => {
-                        Self::Int(values.iter().map(|&byte| byte.into()).collect())
-                    }
-                    Err(_) => Self::F32(values.iter().map(|&byte| byte.into()).collect()),
-                },
+            match self {
+                Self::U8(values) if let Ok(byte) = u8::try_from(value) => return values.push(byte),
                 Self::Int(values) => return values.push(value),
                 Self::F32(values) if is_exact(value) => return values.push(value as f32),
-                Self::F32(values) => Self::F64(values.iter().map(|&value| value.into()).collect()),
                 Self::F64(values) => return values.push(value as f64),
                 Self::Text(_) => return,
-            };
-            *self = wider;
+                Self::U8(_) | Self::F32(_) => self.widen(what_for),
+            }
+        }
+    }
+
+    /// The next wider form: for labels integers, for inputs floats.
+    fn widen(&mut self, what_for: Use) {
+        *self = match self {
+            Self::U8(values) if what_for == Use::Targets => {
+                Self::Int(values.iter().map(|&byte| byte.into()).collect())
+            }
+            Self::U8(values) => Self::F32(values.iter().map(|&byte| byte.into()).collect()),
+            Self::F32(values) => Self::F64(values.iter().map(|&value| value.into()).collect()),
+            Self::Int(_) | Self::F64(_) | Self::Text(_) => return,
+        };
+    }
+
+    /// Forms in the order of [`widen`](Self::widen).
+    fn width(&self) -> u8 {
+        match self {
+            Self::U8(_) => 0,
+            Self::Int(_) | Self::F32(_) => 1,
+            Self::F64(_) | Self::Text(_) => 2,
         }
     }
 }
@@ -258,7 +339,10 @@ mod tests {
         let numbers: Vec<u16> = (0..n).map(|i| (i % 251) as u16).collect();
         let read = |numbers: &[u16], n| {
             let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
-            read_values(&mut &bytes[..], Dtype::U16, true, n, Use::Targets, "here")
+            let announced =
+                Announced { dtype: Dtype::U16, big_endian: true, fortran_order: false, shape: vec![n] };
+            let extent = Extent { bytes: bytes.len() as u64, compressed: false };
+            read_values(&mut &bytes[..], &announced, extent, Use::Targets, "here")
         };
         assert_eq!(read(&numbers, n).unwrap(), Values::U8(numbers.iter().map(|&x| x as u8).collect()));
         let mut wide = numbers.clone();
