@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use steepest_kernels::{
-    AlignedVec, Ink, Inputs, affine, affine_sparse, backpropagate, instruction_set, weight_gradient,
-    weight_gradient_sparse,
+    AlignedVec, Ink, Inputs, Patches, affine, affine_patches, affine_sparse, backpropagate, instruction_set,
+    weight_gradient, weight_gradient_patches, weight_gradient_sparse,
 };
 
 fn median_seconds(mut f: impl FnMut()) -> f64 {
@@ -22,8 +22,9 @@ fn median_seconds(mut f: impl FnMut()) -> f64 {
 
 fn main() {
     println!("one thread, {}, f32; medians, GFLOP/s of the dense product", instruction_set().name());
-    println!("{:>15}  {:^29}  {:^19}  {:^19}", "", "floats", "bytes", "pixel by pixel");
-    let names = ["forward", "weights", "inputs", "forward", "weights", "forward", "weights"];
+    println!("{:>15}  {:^29}  {:^19}  {:^19}  {:^19}", "", "floats", "bytes", "pixel by pixel", "patches");
+    let names =
+        ["forward", "weights", "inputs", "forward", "weights", "forward", "weights", "forward", "weights"];
     let names = names.map(|name| format!(" {name:>9}"));
     println!("{:>5}{:>5}{:>5} {}", "rows", "in", "out", names.concat());
     let shapes = [(64, 784, 10), (64, 784, 32), (64, 784, 64), (64, 784, 128), (64, 512, 512), (64, 10, 10)];
@@ -49,6 +50,14 @@ fn main() {
         let digits = Inputs { x: &bytes[..], n_in, factor: 1.0 };
         let (mut ink, mut found) = (Ink::default(), Ink::default());
         found.find(&bytes, n_in);
+        let mut patches = Patches::default();
+        let mut order: Vec<u32> = (0..n_in as u32).collect();
+        order.sort_by_key(|&pixel| (pixel / 28 / 4, pixel % 28 / 4));
+        if n_in.is_multiple_of(Patches::WIDTH) {
+            patches.find(&bytes, n_in, &order);
+        }
+        let n_w = patches.n_in() * n_out;
+        let if_any = |n: usize, f: &mut dyn FnMut()| if n > 0 { median_seconds(f) } else { 0.0 };
         let part = 100 * found.count() / bytes.len();
         let seconds = [
             median_seconds(|| affine(black_box(floats), &w, None, black_box(&mut out))),
@@ -61,9 +70,12 @@ fn main() {
                 affine_sparse(black_box(digits), &ink, &w, None, black_box(&mut out));
             }),
             median_seconds(|| weight_gradient_sparse(&delta, digits, &found, true, black_box(&mut d_w))),
+            if_any(n_w, &mut || affine_patches(&patches, 1.0, &w, None, black_box(&mut out))),
+            if_any(n_w, &mut || weight_gradient_patches(&delta, &patches, 1.0, true, black_box(&mut d_w))),
         ];
         let gflop = 2.0 * (rows * n_in * n_out) as f64 / 1e9;
-        let rates = seconds.map(|s| format!(" {:>9.1}", gflop / s));
+        let rates =
+            seconds.map(|s| if s > 0.0 { format!(" {:>9.1}", gflop / s) } else { format!(" {:>9}", "") });
         println!("{rows:>5}{n_in:>5}{n_out:>5} {}   {part} % ink", rates.concat());
     }
 }

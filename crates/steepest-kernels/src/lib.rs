@@ -11,6 +11,7 @@ mod convert;
 mod float;
 mod gemm;
 mod ink;
+mod patches;
 mod pool;
 mod products;
 pub mod reference;
@@ -31,6 +32,7 @@ pub use bias::add_column_sums;
 pub use convert::{narrow, widen};
 pub use float::Float;
 pub use ink::Ink;
+pub use patches::{Patches, affine_patches, weight_gradient_patches};
 pub use pool::Pool;
 pub use products::{
     Inputs, affine, affine_turned, backpropagate, is_large, weight_gradient, weight_gradient_turned,

@@ -43,8 +43,8 @@ pub(crate) struct Affine<'a, T, X> {
     pub(crate) out: &'a mut [T],
 }
 
-/// The most registers that a tile of [`Affine`] has.
-const MAX_TILE: usize = 20;
+/// The most registers that [`reduce`] takes.
+const MOST_SUMS: usize = 12;
 
 impl<T: Float, X: Element<T>> Kernel for Affine<'_, T, X> {
     type Output = ();
@@ -123,26 +123,35 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
                 }
             }
         }
-        // By way of memory: the long sums, unrolled for every element, would drive the tile out of its registers.
-        let mut parked = [MaybeUninit::<T::Register<S>>::uninit(); MAX_TILE];
         for r in 0..R {
-            for o in 0..O {
-                parked[r * O + o].write(sums[r][o]);
-            }
-        }
-        for register in &mut parked[R * O..(R * O).next_multiple_of(4)] {
-            register.write(T::Register::<S>::splat(T::ZERO));
-        }
-        for (i, four) in parked.as_chunks::<4>().0.iter().enumerate().take((R * O).div_ceil(4)) {
-            let [a, b, c, d] = four;
-            // SAFETY: all of these were written above.
-            let four = unsafe { [a.assume_init(), b.assume_init(), c.assume_init(), d.assume_init()] };
-            let four = T::Register::<S>::sums(four);
-            for (j, sum) in four.into_iter().enumerate().take(R * O - i * 4) {
-                let (r, o) = ((i * 4 + j) / O, (i * 4 + j) % O);
+            reduce::<S, T, O>(&sums[r], |o, sum| {
                 let bias = self.bias.map_or(T::ZERO, |b| b[first + o]);
                 self.out[(row + r) * n_out + first + o] = factor * sum + bias;
-            }
+            });
+        }
+    }
+}
+
+/// Calls `each` with the sum of the lanes of every register.
+#[inline(always)]
+pub(crate) fn reduce<S: Simd, T: Float, const N: usize>(
+    registers: &[T::Register<S>; N],
+    mut each: impl FnMut(usize, T),
+) {
+    // By way of memory: the long sums, unrolled for every element, would drive a tile out of its registers.
+    let mut parked = [MaybeUninit::<T::Register<S>>::uninit(); MOST_SUMS];
+    for (parked, &register) in parked.iter_mut().zip(registers) {
+        parked.write(register);
+    }
+    for register in &mut parked[N..N.next_multiple_of(4)] {
+        register.write(T::Register::<S>::splat(T::ZERO));
+    }
+    for (i, [a, b, c, d]) in parked.as_chunks::<4>().0.iter().enumerate().take(N.div_ceil(4)) {
+        // SAFETY: all of these were written above.
+        let four = unsafe { [a.assume_init(), b.assume_init(), c.assume_init(), d.assume_init()] };
+        let four = T::Register::<S>::sums(four);
+        for (j, sum) in four.into_iter().enumerate().take(N - i * 4) {
+            each(i * 4 + j, sum);
         }
     }
 }

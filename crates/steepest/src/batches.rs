@@ -105,6 +105,11 @@ impl Batches {
         self.size
     }
 
+    /// Whether every batch is all rows in their order.
+    pub(crate) fn are_whole(&self) -> bool {
+        matches!(self.source, Source::All)
+    }
+
     /// Steps in which as many rows are drawn as there are.
     pub fn steps_per_epoch(&self) -> u64 {
         self.n_rows.div_ceil(self.size) as u64

@@ -1,6 +1,6 @@
 //! Rows of a data set on their way into the network.
 
-use steepest_kernels::{self as kernels, Float, Ink, Inputs};
+use steepest_kernels::{self as kernels, Float, Ink, Inputs, Patches};
 
 use crate::batches::Rows;
 use crate::dataset::{Dataset, Inputs as Storage, Targets};
@@ -18,6 +18,15 @@ pub(crate) struct Source<'a> {
     pub factor: f64,
     /// Whether it is for a network whose first layer lies transposed: bytes then come with their ink.
     pub turned: bool,
+    /// For a network whose first layer lies by patches, those of all rows in their order; else none.
+    pub patches: &'a [Patches],
+}
+
+impl<'a> Source<'a> {
+    /// All rows in their order, for a network whose first layer lies upright.
+    pub fn new(data: &'a Dataset, factor: f64) -> Self {
+        Self { data, rows: Rows::All(data.n_samples()), epoch: 0, factor, turned: false, patches: &[] }
+    }
 }
 
 /// The inputs of a block of rows, in the form in which the data set stores them: bytes stay bytes.
@@ -26,6 +35,8 @@ pub(crate) enum Block<'a, T> {
     Bytes(Inputs<'a, T, u8>),
     /// For a network whose first layer lies transposed. A single row needs no ink to go forward.
     Inked(Inputs<'a, T, u8>, &'a [Ink]),
+    /// For a network whose first layer lies by patches; and what they are to be multiplied by.
+    Patches(&'a [Patches], T),
     Floats(Inputs<'a, T, T>),
     /// For a network whose first layer lies transposed.
     Turned(Inputs<'a, T, T>),
@@ -45,6 +56,12 @@ impl<T: Float> Block<'_, T> {
                     kernels::affine_sparse(x, ink, weight, bias, z);
                 }
             }
+            Self::Patches(patches, factor) => {
+                let n_out = layer_width(weight, patches);
+                for (patches, z) in patches.iter().zip(z.chunks_mut(Patches::ROWS * n_out)) {
+                    kernels::affine_patches(patches, factor, weight, bias, z);
+                }
+            }
             Self::Floats(x) => kernels::affine(x, weight, bias, z),
             Self::Turned(x) => kernels::affine_turned(x, weight, bias, z),
         }
@@ -61,12 +78,23 @@ impl<T: Float> Block<'_, T> {
                     kernels::weight_gradient_sparse(delta, x, ink, add || i > 0, d_weight);
                 }
             }
+            Self::Patches(patches, factor) => {
+                let n_out = layer_width(d_weight, patches);
+                for (i, (patches, delta)) in
+                    patches.iter().zip(delta.chunks(Patches::ROWS * n_out)).enumerate()
+                {
+                    kernels::weight_gradient_patches(delta, patches, factor, add || i > 0, d_weight);
+                }
+            }
             Self::Floats(x) => kernels::weight_gradient(delta, x, add, d_weight),
             Self::Turned(x) => kernels::weight_gradient_turned(delta, x, add, d_weight),
         }
     }
 
     /// The inputs as numbers, scaled.
+    ///
+    /// # Panics
+    /// Of patches, which have lost their places.
     pub fn to_floats(self) -> Vec<T> {
         match self {
             Self::Bytes(x) | Self::Inked(x, _) => {
@@ -75,8 +103,14 @@ impl<T: Float> Block<'_, T> {
                 out
             }
             Self::Floats(x) | Self::Turned(x) => x.x.to_vec(),
+            Self::Patches(..) => unreachable!("asked for an upright network only"),
         }
     }
+}
+
+/// Units of a first layer that goes through these patches.
+fn layer_width<T>(weight: &[T], patches: &[Patches]) -> usize {
+    weight.len() / patches.first().map_or(1, Patches::n_in)
 }
 
 /// Rows as many at a time as one [`Ink`] is of.
@@ -108,7 +142,11 @@ impl<T: Float> Gather<T> {
 
     /// The rows `first..first + n` of a source.
     pub fn rows<'a>(&'a mut self, source: Source<'a>, first: usize, n: usize) -> Block<'a, T> {
-        let Source { data, rows, epoch, factor, turned } = source;
+        let Source { data, rows, epoch, factor, turned, patches } = source;
+        if !patches.is_empty() {
+            let end = (first + n).div_ceil(Patches::ROWS);
+            return Block::Patches(&patches[first / Patches::ROWS..end], T::from_f64(factor));
+        }
         let width = data.n_features();
         let row = |i: usize| rows.get(first + i) as usize;
         let is_here = self.loaded.replace(first) == Some(first);

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use steepest_kernels::{self as kernels, AlignedVec, Float};
+use steepest_kernels::{AlignedVec, Float};
 
 use crate::Activation;
 use crate::init::Init;
+use crate::layout::Layout;
 use crate::rng::{Purpose, stream};
 
 /// The shape of a network: `sizes[0]` inputs, hidden layers, `sizes[last]` outputs.
@@ -54,21 +55,12 @@ impl NetworkSpec {
     }
 }
 
-impl Layer {
-    /// Transposes this layer's weights within a flat vector, from `(n_out, n_in)` if `turned`, else back.
-    fn turn<T: Float>(&self, turned: bool, flat: &mut [T]) {
-        let weight = &mut flat[self.weight.clone()];
-        let before = weight.to_vec();
-        kernels::transpose(&before, if turned { self.n_in } else { self.n_out }, 0, weight);
-    }
-}
-
 /// A network and its parameters.
 #[derive(Clone, Debug)]
 pub struct Network<T> {
     spec: NetworkSpec,
     layers: Vec<Layer>,
-    is_turned: bool,
+    layout: Layout,
     /// All parameters; [`Network::layers`] says which is which.
     pub parameters: AlignedVec<T>,
 }
@@ -77,7 +69,7 @@ impl<T: Float> Network<T> {
     /// A network with all parameters zero.
     pub fn zeros(spec: NetworkSpec) -> Self {
         let parameters = AlignedVec::zeros(spec.n_parameters());
-        Self { layers: spec.layers(), spec, is_turned: false, parameters }
+        Self { layers: spec.layers(), spec, layout: Layout::Upright, parameters }
     }
 
     /// A network with random parameters: the same for the same seed.
@@ -101,32 +93,32 @@ impl<T: Float> Network<T> {
         &self.layers
     }
 
-    /// Whether the first layer's weights lie transposed, `(n_in, n_out)`, as a walk over the ink of images wants them.
-    /// Only networks inside a [`crate::Trainer`] do.
-    pub(crate) fn is_turned(&self) -> bool {
-        self.is_turned
+    /// How the first layer's weights lie: upright, but for networks inside a [`crate::Trainer`] or a [`crate::Predictor`].
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
-    /// The same network, with the first layer's weights transposed or not.
-    pub(crate) fn laid_out(&self, turned: bool) -> Self {
+    /// Whether the first layer's weights lie transposed, `(n_in, n_out)`.
+    pub(crate) fn is_turned(&self) -> bool {
+        self.layout == Layout::Turned
+    }
+
+    /// The same network, with the first layer's weights in another layout.
+    pub(crate) fn laid_out(&self, layout: &Layout) -> Self {
         let mut network = self.clone();
-        if turned != self.is_turned {
-            network.is_turned = turned;
-            self.layers[0].turn(turned, &mut network.parameters);
-        }
+        self.layout.rearrange(layout, &self.layers[0], &mut network.parameters);
+        network.layout = layout.clone();
         network
     }
 
-    /// What is laid out as the parameters are, with the first layer's part not transposed.
+    /// What is laid out as the parameters are, with the first layer's part upright.
     pub(crate) fn upright(&self, flat: &[T]) -> AlignedVec<T> {
         let mut flat = AlignedVec::from(flat);
-        if self.is_turned {
-            self.layers[0].turn(false, &mut flat);
-        }
+        self.layout.rearrange(&Layout::Upright, &self.layers[0], &mut flat);
         flat
     }
 
-    /// A layer's weights, `(n_out, n_in)`; transposed for the first layer of a turned network.
+    /// A layer's weights, `(n_out, n_in)`; the first layer's as the network is laid out.
     pub fn weight(&self, layer: &Layer) -> &[T] {
         &self.parameters[layer.weight.clone()]
     }

@@ -4,7 +4,6 @@ use std::sync::Mutex;
 
 use steepest_kernels::{Float, Pool};
 
-use crate::batches::Rows;
 use crate::dataset::{Dataset, Targets};
 use crate::gather::{Gather, Source};
 use crate::head::{Head, Score};
@@ -30,8 +29,7 @@ pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool:
     let n_outputs = network.spec().sizes[network.spec().sizes.len() - 1];
     let n_samples = data.n_samples();
     let network = &*layout::suited(network, data);
-    let (rows, turned) = (Rows::All(n_samples), network.is_turned());
-    let source = Source { data, rows, epoch: 0, factor, turned };
+    let source = Source { turned: network.is_turned(), ..Source::new(data, factor) };
     let size = block_rows(network);
     let mut out = vec![T::ZERO; n_samples * n_outputs];
     let parts: Vec<Mutex<&mut [T]>> = out.chunks_mut(TASK * n_outputs).map(Mutex::new).collect();

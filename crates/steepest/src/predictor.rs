@@ -4,7 +4,7 @@ use steepest_kernels::{self as kernels, Float, Ink, Inputs};
 
 use crate::gather::Block;
 use crate::head::Head;
-use crate::layout::is_wide;
+use crate::layout::{Layout, is_wide};
 use crate::model::Model;
 use crate::network::Network;
 use crate::pass::{Activations, block_rows};
@@ -42,7 +42,9 @@ pub struct Predictor<T> {
 impl<T: Float> Predictor<T> {
     /// Prepares a model for predictions.
     pub fn new(model: &Model<T>) -> Self {
-        let network = model.network.laid_out(is_wide(model.network.spec()));
+        // Also for rows of which only the first is known: a row's prediction should not depend on the others.
+        let layout = if is_wide(model.network.spec()) { Layout::Turned } else { Layout::Upright };
+        let network = model.network.laid_out(&layout);
         let most_rows = block_rows(&network);
         Self {
             head: model.head,

@@ -26,7 +26,7 @@ impl<T: Float> Trainer<T> {
         let n = step.n_samples;
         let head = &training.head;
         let factor = 1.0 / training.divide_by;
-        let source = Source { data, rows: self.rows(), epoch: step.epoch, factor, turned: false };
+        let source = Source { rows: self.rows(), epoch: step.epoch, ..Source::new(data, factor) };
         let batch = Batch { source, network: &before, head };
         let mut gather = Gather::new();
         let x = gather.rows(source, 0, n);

@@ -7,14 +7,14 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use steepest_kernels::{self as kernels, AlignedVec, Float, Pool};
+use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool};
 
 use crate::batches::{Batches, Rows};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::gather::Source;
 use crate::head::{Head, Score};
-use crate::layout::wants_turning;
+use crate::layout::{Layout, layout_for, layout_for_all};
 use crate::locks::{get, lock};
 use crate::network::{Layer, Network};
 use crate::optimizer::Optimizer;
@@ -45,9 +45,11 @@ pub struct Training {
 /// Trains one network on one data set. Silent and without a clock: it is stepped from outside.
 pub struct Trainer<T> {
     training: Training,
-    /// Its first layer may lie transposed, and gradient and memory with it.
+    /// Its first layer lies as suits the data, and gradient and memory with it.
     network: Network<T>,
     data: Dataset,
+    /// All rows, where the first layer's weights lie by patches.
+    patches: Vec<Patches>,
     batches: Batches,
     pool: Pool,
     shards: Vec<Mutex<Shard<T>>>,
@@ -94,7 +96,13 @@ impl<T: Float> Trainer<T> {
         threads: usize,
     ) -> Self {
         assert!(data.targets().is_some() && data.n_features() == network.spec().sizes[0]);
-        let network = network.laid_out(wants_turning(network.spec(), &data));
+        let mut pool = Pool::new(threads);
+        let (layout, patches) = if batches.are_whole() {
+            layout_for_all(network.spec(), &data, &mut pool)
+        } else {
+            (layout_for(network.spec(), &data), Vec::new())
+        };
+        let network = network.laid_out(&layout);
         let n_parameters = network.parameters.len();
         let memory =
             |i: usize| AlignedVec::zeros(if i < training.optimizer.memory() { n_parameters } else { 0 });
@@ -104,10 +112,11 @@ impl<T: Float> Trainer<T> {
             last_good: (0, network.parameters.clone()),
             shards: Vec::new(),
             scratch: Vec::new(),
-            pool: Pool::new(threads),
+            pool,
             training,
             network,
             data,
+            patches,
             batches,
             step: 0,
         }
@@ -125,7 +134,7 @@ impl<T: Float> Trainer<T> {
 
     /// A copy of the network as it is.
     pub fn network(&self) -> Network<T> {
-        self.network.laid_out(false)
+        self.network.laid_out(&Layout::Upright)
     }
 
     /// Goes on from these parameters.
@@ -134,7 +143,7 @@ impl<T: Float> Trainer<T> {
     /// When the network has another shape.
     pub fn set_network(&mut self, network: &Network<T>) {
         assert!(network.spec() == self.network.spec());
-        self.network = network.laid_out(self.network.is_turned());
+        self.network = network.laid_out(self.network.layout());
     }
 
     /// What each step does.
@@ -183,7 +192,7 @@ impl<T: Float> Trainer<T> {
     /// # Errors
     /// [`Error::Diverged`] when loss or gradient are not finite; the parameters are then the last good ones.
     pub fn gradients(&mut self) -> Result<Step, Error> {
-        let Self { training, network, data, batches, pool, shards, scratch, gradient, .. } = self;
+        let Self { training, network, data, patches, batches, pool, shards, scratch, gradient, .. } = self;
         let epoch = batches.epoch();
         if shards.is_empty() {
             let most = shard_count(batches.largest(), network.parameters.len());
@@ -198,7 +207,7 @@ impl<T: Float> Trainer<T> {
         let shards = &mut shards[..n_shards];
         let head = &training.head;
         let (factor, turned) = (1.0 / training.divide_by, network.is_turned());
-        let batch = Batch { source: Source { data, rows, epoch, factor, turned }, network, head };
+        let batch = Batch { source: Source { data, rows, epoch, factor, turned, patches }, network, head };
         let part = |s: usize| shard_rows(s, n_shards, n);
 
         let mut score = Score::default();
