@@ -46,6 +46,9 @@ pub trait Float:
     /// The smallest normal number.
     const MIN_POSITIVE: Self;
 
+    /// The smallest normal number over the relative precision: still normal when multiplied by small numbers.
+    const TINY: Self;
+
     /// The nearest value of this type.
     fn from_f64(x: f64) -> Self;
     /// The same value in double precision.
@@ -78,6 +81,7 @@ macro_rules! float {
             const ONE: Self = 1.0;
             const NEG_INFINITY: Self = $t::NEG_INFINITY;
             const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
+            const TINY: Self = $t::MIN_POSITIVE / $t::EPSILON;
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $t

@@ -8,6 +8,7 @@ mod activations;
 mod aligned;
 mod bias;
 mod convert;
+mod cross_entropy;
 mod float;
 mod gemm;
 mod ink;
@@ -30,6 +31,7 @@ pub use activations::{
 pub use aligned::AlignedVec;
 pub use bias::add_column_sums;
 pub use convert::{narrow, widen};
+pub use cross_entropy::{CrossEntropy, FEW_CLASSES, softmax_cross_entropy};
 pub use float::Float;
 pub use ink::Ink;
 pub use patches::{Patches, affine_patches, weight_gradient_patches};

@@ -41,9 +41,23 @@ pub fn affine<T: Float, X: Element<T>>(inputs: Inputs<T, X>, w: &[T], bias: Opti
                 (Matrix { numbers: x, strides: (n_in, 1) }, Matrix { numbers: w, strides: (1, n_in) });
             dispatch(Gemm { a, b, k: n_in, n: n_out, factor: inputs.factor, bias, add: false, c: out });
         }
+        // Rows that fill no register are not walked along: bringing so few weights into order costs next to nothing.
+        Some(x) if n_in <= SHORT && w.len() <= SHORT * SHORT => {
+            let mut w_t = [T::ZERO; SHORT * SHORT];
+            let w_t = &mut w_t[..w.len()];
+            for (unit, w) in w.chunks_exact(n_in).enumerate() {
+                for (input, &w) in w.iter().enumerate() {
+                    w_t[input * n_out + unit] = w;
+                }
+            }
+            affine_turned(Inputs { x, n_in, factor: inputs.factor }, w_t, bias, out);
+        }
         _ => dispatch(Affine { inputs, w, bias, out }),
     }
 }
+
+/// Inputs of a layer that are too few to be walked along.
+const SHORT: usize = 16;
 
 /// `d_w = factor deltaᵀ x`, or with `add` `d_w += factor deltaᵀ x`: what a block of rows gives to the gradient of a
 /// layer's weights.

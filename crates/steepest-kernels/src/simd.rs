@@ -64,6 +64,8 @@ pub trait Registers<T: Float>: Copy {
     fn exp(self) -> Self;
     /// The first `n` lanes, `n < LANES`; the others are those of `other`.
     fn keep_first(self, n: usize, other: Self) -> Self;
+    /// Which lanes are equal, the first in the lowest bit.
+    fn equal(self, b: Self) -> u32;
     /// The largest lane.
     fn maximum(self) -> T;
     /// The sum of all lanes, always added in the same order.
@@ -385,6 +387,10 @@ impl<T: Float, const N: usize> Registers<T> for Array<T, N> {
     #[inline(always)]
     fn keep_first(self, n: usize, other: Self) -> Self {
         Self(std::array::from_fn(|i| if i < n { self.0[i] } else { other.0[i] }))
+    }
+    #[inline(always)]
+    fn equal(self, b: Self) -> u32 {
+        self.0.iter().zip(&b.0).enumerate().fold(0, |bits, (i, (x, y))| bits | u32::from(x == y) << i)
     }
     #[inline(always)]
     fn maximum(self) -> T {

@@ -78,7 +78,8 @@ macro_rules! registers {
     ($v:ident, $t:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
      $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident,
      |$lp:ident, $ln:ident| $load_first:expr, |$sv:ident, $sp:ident, $sn:ident| $store_first:expr,
-     |$kv:ident, $ko:ident, $kn:ident| $keep_first:expr, |$mv:ident| $maximum:expr,
+     |$kv:ident, $ko:ident, $kn:ident| $keep_first:expr, |$qv:ident, $qo:ident| $equal:expr,
+     |$mv:ident| $maximum:expr,
      |$ev:ident| $exp:expr, |$uv:ident| $sum:expr, |$fv:ident| $sums:expr, |$bp:ident| $load_bytes:expr) => {
         // SAFETY (every block): a value of this type exists only where its instructions do (see the module's head);
         // memory is touched as the caller of `load` and `store` allows.
@@ -149,6 +150,11 @@ macro_rules! registers {
                 Self(unsafe { $keep_first })
             }
             #[inline(always)]
+            fn equal(self, b: Self) -> u32 {
+                let ($qv, $qo) = (self.0, b.0);
+                (unsafe { $equal }) as u32
+            }
+            #[inline(always)]
             fn maximum(self) -> $t {
                 let $mv = self.0;
                 unsafe { $maximum }
@@ -183,6 +189,7 @@ registers!(
     |p, n| _mm512_maskz_loadu_ps((1u16 << n) - 1, p),
     |v, p, n| _mm512_mask_storeu_ps(p, (1u16 << n) - 1, v),
     |v, other, n| _mm512_mask_mov_ps(other, (1u16 << n) - 1, v),
+    |a, b| _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b),
     |v| _mm512_reduce_max_ps(v),
     |v| exp_f32(v),
     |v| _mm512_reduce_add_ps(v),
@@ -206,6 +213,7 @@ registers!(
     |p, n| _mm512_maskz_loadu_pd((1u8 << n) - 1, p),
     |v, p, n| _mm512_mask_storeu_pd(p, (1u8 << n) - 1, v),
     |v, other, n| _mm512_mask_mov_pd(other, (1u8 << n) - 1, v),
+    |a, b| _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b),
     |v| _mm512_reduce_max_pd(v),
     |v| exp_f64(v),
     |v| _mm512_reduce_add_pd(v),
@@ -229,6 +237,7 @@ registers!(
     |p, n| _mm256_maskload_ps(p, _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast())),
     |v, p, n| _mm256_maskstore_ps(p, _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast()), v),
     |v, other, n| _mm256_blendv_ps(other, v, _mm256_loadu_ps(MASK32.as_ptr().add(8 - n).cast())),
+    |a, b| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)),
     |v| {
         let halves = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
         let quarters = _mm_max_ps(halves, _mm_movehl_ps(halves, halves));
@@ -260,6 +269,7 @@ registers!(
     |p, n| _mm256_maskload_pd(p, _mm256_loadu_si256(MASK64.as_ptr().add(4 - n).cast())),
     |v, p, n| _mm256_maskstore_pd(p, _mm256_loadu_si256(MASK64.as_ptr().add(4 - n).cast()), v),
     |v, other, n| _mm256_blendv_pd(other, v, _mm256_loadu_pd(MASK64.as_ptr().add(4 - n).cast())),
+    |a, b| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(a, b)),
     |v| {
         let halves = _mm_max_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));
         _mm_cvtsd_f64(_mm_max_sd(halves, _mm_unpackhi_pd(halves, halves)))

@@ -104,7 +104,7 @@ pub struct Score {
     pub loss: f64,
     /// Rows predicted correctly; none for regression.
     pub correct: u64,
-    /// The least and the greatest of softmax's log-sums.
+    /// Bounds of softmax's log-sums.
     pub log_sums: (f64, f64),
 }
 
@@ -188,14 +188,16 @@ impl Head {
             (Output::Softmax, Some(coupling)) if self.quirks.axis == Axis::Batch => {
                 kernels::softmax_columns(z, coupling.shift, &coupling.totals, p);
             }
-            (Output::Softmax, coupling) => {
-                let shift = match (self.quirks.shift, coupling) {
-                    (Shift::Batch, Some(coupling)) => SoftmaxShift::Constant(coupling.shift),
-                    (Shift::None, _) => SoftmaxShift::Constant(T::ZERO),
-                    _ => SoftmaxShift::RowMaximum,
-                };
-                kernels::softmax_rows(z, shift, p, log_sums);
-            }
+            (Output::Softmax, coupling) => kernels::softmax_rows(z, self.shift(coupling), p, log_sums),
+        }
+    }
+
+    /// What softmax over the classes subtracts.
+    fn shift<T: Float>(&self, coupling: Option<&Coupling<T>>) -> SoftmaxShift<T> {
+        match (self.quirks.shift, coupling) {
+            (Shift::Batch, Some(coupling)) => SoftmaxShift::Constant(coupling.shift),
+            (Shift::None, _) => SoftmaxShift::Constant(T::ZERO),
+            _ => SoftmaxShift::RowMaximum,
         }
     }
 
@@ -236,6 +238,29 @@ impl Head {
         }
         let scale = T::from_f64(self.quirks.delta_scale / batch as f64);
         delta.iter_mut().for_each(|delta| *delta *= scale);
+    }
+
+    /// [`Head::forward`], [`Head::delta`] and [`Head::score`] in one pass, for the commonest case: one of a few classes.
+    /// Elsewhere nothing.
+    pub fn learn_class<T: Float>(
+        &self,
+        z: &[T],
+        coupling: Option<&Coupling<T>>,
+        targets: TargetRows,
+        batch: usize,
+        delta: &mut [T],
+    ) -> Option<Score> {
+        let is_textbook = self.quirks.axis == Axis::Classes && self.quirks.rule == DeltaRule::Gradient;
+        let is_few = (2..=kernels::FEW_CLASSES).contains(&self.n_outputs);
+        match (self.output, targets) {
+            (Output::Softmax, TargetRows::Classes(classes)) if is_textbook && is_few => {
+                let scale = T::from_f64(self.quirks.delta_scale / batch as f64);
+                let score = kernels::softmax_cross_entropy(z, classes, self.shift(coupling), scale, delta);
+                let kernels::CrossEntropy { loss, correct, log_sums } = score;
+                Some(Score { loss, correct: correct as u64, log_sums })
+            }
+            _ => None,
+        }
     }
 
     /// Loss and correct predictions of rows: `z (rows, n_outputs)` are their logits, `p` and `log_sums` what

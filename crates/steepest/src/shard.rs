@@ -87,7 +87,7 @@ impl<T: Float> Scratch<T> {
 }
 
 impl<T: Float> Activations<T> {
-    /// Predictions of a block, `delta` at its logits, and its score.
+    /// `delta` at a block's logits, and its score.
     pub fn head(
         &mut self,
         batch: &Batch<T>,
@@ -97,11 +97,15 @@ impl<T: Float> Activations<T> {
         deltas: &mut Deltas<T>,
     ) -> Score {
         let (last, width) = (self.z.len() - 1, batch.head.n_outputs());
-        let (z, p) = (&self.z[last][..n * width], &mut self.a[last][..n * width]);
-        let log_sums = &mut self.log_sums[..n];
-        batch.head.forward(z, coupling, p, log_sums);
         let Some(targets) = targets else { return Score::default() };
-        batch.head.delta(p, targets, batch.source.rows.len(), &mut deltas[last][..n * width]);
+        let (z, delta) = (&self.z[last][..n * width], &mut deltas[last][..n * width]);
+        let batch_rows = batch.source.rows.len();
+        if let Some(score) = batch.head.learn_class(z, coupling, targets, batch_rows, delta) {
+            return score;
+        }
+        let (p, log_sums) = (&mut self.a[last][..n * width], &mut self.log_sums[..n]);
+        batch.head.forward(z, coupling, p, log_sums);
+        batch.head.delta(p, targets, batch_rows, delta);
         batch.head.score(z, p, log_sums, targets)
     }
 }

@@ -36,6 +36,7 @@ impl<T: Float> Trainer<T> {
         let mut delta = deltas(&before, n);
         let mut targets = GatherTargets::default();
         activations.head(&batch, targets.rows(source, 0, n), n, coupling.as_ref(), &mut delta);
+        let (predictions, _) = head.predictions(activations.logits(n), coupling.as_ref());
         // Only for the gradients at the hidden layers: that of the parameters is the trainer's own.
         activations.backward(&before, x, n, &mut delta, false, &mut vec![T::ZERO; gradient.len()]);
 
@@ -43,7 +44,8 @@ impl<T: Float> Trainer<T> {
         for (l, layer) in before.layers().iter().enumerate() {
             let rows = vec![n, layer.n_out];
             trace.push((format!("z{}", l + 1), rows.clone(), activations.z[l].to_vec()));
-            trace.push((format!("a{}", l + 1), rows, activations.a[l].to_vec()));
+            let a = if l + 1 < before.layers().len() { &activations.a[l] } else { &predictions[..] };
+            trace.push((format!("a{}", l + 1), rows, a.to_vec()));
         }
         for (l, layer) in before.layers().iter().enumerate().rev() {
             trace.push((format!("delta{}", l + 1), vec![n, layer.n_out], delta[l].to_vec()));

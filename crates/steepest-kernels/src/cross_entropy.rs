@@ -1,0 +1,255 @@
+//! Softmax, cross-entropy and its gradient in one pass, for few classes.
+//!
+//! A row of ten classes fills no register, and its sum and maximum go across lanes. So groups of rows are turned: a register
+//! holds one class of as many rows as it has lanes, and all that is left are operations between registers.
+
+use crate::Float;
+use crate::simd::{Kernel, MAX_LANES, Registers, Simd, dispatch};
+use crate::softmax::SoftmaxShift;
+
+/// The most classes of [`softmax_cross_entropy`]: beyond these, [`crate::softmax_rows`] fills its registers.
+pub const FEW_CLASSES: usize = 32;
+
+/// How well rows are predicted, summed over them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CrossEntropy {
+    /// Sum of the rows' `ln(sum of exp(z)) - z[class]`.
+    pub loss: f64,
+    /// Rows whose class is the first of the most probable.
+    pub correct: usize,
+    /// Bounds of the rows' `ln(sum of exp(z))`, wider than need be by less than the logarithm of the number of classes.
+    pub log_sums: (f64, f64),
+}
+
+/// `delta = scale (softmax(z) - one_hot(classes))`, and how good these predictions are.
+///
+/// `z` and `delta (rows, n_classes)`, `classes (rows)`.
+///
+/// # Panics
+/// When the slices do not have these shapes, there are more than [`FEW_CLASSES`], or a row's class does not exist.
+pub fn softmax_cross_entropy<T: Float>(
+    z: &[T],
+    classes: &[u32],
+    shift: SoftmaxShift<T>,
+    scale: T,
+    delta: &mut [T],
+) -> CrossEntropy {
+    let n_classes = z.len().checked_div(classes.len()).unwrap_or(0);
+    assert!(n_classes <= FEW_CLASSES && z.len() == n_classes * classes.len() && delta.len() == z.len());
+    assert!(classes.iter().all(|&class| (class as usize) < n_classes));
+    dispatch(Fused { z, classes, n_classes, shift, scale, delta })
+}
+
+struct Fused<'a, T> {
+    z: &'a [T],
+    classes: &'a [u32],
+    n_classes: usize,
+    shift: SoftmaxShift<T>,
+    scale: T,
+    delta: &'a mut [T],
+}
+
+/// A class of each row of a group.
+type Column<T> = [T; MAX_LANES];
+
+impl<T: Float> Kernel for Fused<'_, T> {
+    type Output = CrossEntropy;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> CrossEntropy {
+        let lanes = T::Register::<S>::LANES;
+        let n = self.n_classes;
+        let mut score = CrossEntropy { loss: 0.0, correct: 0, log_sums: (f64::INFINITY, f64::NEG_INFINITY) };
+        let mut columns = [[T::ZERO; MAX_LANES]; FEW_CLASSES];
+        let columns = &mut columns[..n];
+        let groups = self.z.chunks(lanes * n.max(1)).zip(self.delta.chunks_mut(lanes * n.max(1)));
+        for ((z, delta), classes) in groups.zip(self.classes.chunks(lanes)) {
+            for (r, z) in z.chunks_exact(n).enumerate() {
+                for (column, &z) in columns.iter_mut().zip(z) {
+                    column[r] = z;
+                }
+            }
+            let group = softmax::<S, T>(columns, self.shift);
+            group.count(z, classes, self.shift, n, &mut score);
+
+            // The probabilities become the gradient.
+            let scale = T::Register::<S>::splat(self.scale);
+            let mine: Column<T> = std::array::from_fn(|r| match classes.get(r) {
+                Some(&class) => (columns[class as usize][r] - T::ONE) * self.scale,
+                None => T::ZERO,
+            });
+            for column in columns.iter_mut() {
+                put::<S, T>(take::<S, T>(column).mul(scale), column);
+            }
+            for (r, delta) in delta.chunks_exact_mut(n).enumerate() {
+                for (delta, column) in delta.iter_mut().zip(&*columns) {
+                    *delta = column[r];
+                }
+                delta[classes[r] as usize] = mine[r];
+            }
+        }
+        if self.shift == SoftmaxShift::RowMaximum {
+            // So far without the logarithms of the totals.
+            score.log_sums.1 += (n as f64).ln();
+        }
+        score
+    }
+}
+
+/// What a group's rows have beside their probabilities.
+struct Group<T> {
+    /// What was subtracted before the exponential.
+    shifts: Column<T>,
+    /// Sums of the exponentials.
+    totals: Column<T>,
+    /// For each class, a bit for each row of which it is the first of the most probable.
+    first: [u32; FEW_CLASSES],
+}
+
+/// Makes probabilities of logits.
+#[inline(always)]
+fn softmax<S: Simd, T: Float>(columns: &mut [Column<T>], shift: SoftmaxShift<T>) -> Group<T> {
+    let shifts = match shift {
+        SoftmaxShift::Constant(shift) => T::Register::<S>::splat(shift),
+        SoftmaxShift::RowMaximum => greatest::<S, T>(columns),
+    };
+    let mut totals = T::Register::<S>::splat(T::ZERO);
+    for column in columns.iter_mut() {
+        let exps = take::<S, T>(column).sub(shifts).exp();
+        totals = totals.add(exps);
+        put::<S, T>(exps, column);
+    }
+    for column in columns.iter_mut() {
+        put::<S, T>(take::<S, T>(column).div(totals), column);
+    }
+    let largest = greatest::<S, T>(columns);
+    let mut group =
+        Group { shifts: [T::ZERO; MAX_LANES], totals: [T::ZERO; MAX_LANES], first: [0; FEW_CLASSES] };
+    let mut seen = 0;
+    for (first, column) in group.first.iter_mut().zip(&*columns) {
+        let largest = take::<S, T>(column).equal(largest);
+        (*first, seen) = (largest & !seen, seen | largest);
+    }
+    put::<S, T>(shifts, &mut group.shifts);
+    put::<S, T>(totals, &mut group.totals);
+    group
+}
+
+impl<T: Float> Group<T> {
+    /// Adds the rows' losses, and those that are right.
+    #[inline(always)]
+    fn count(&self, z: &[T], classes: &[u32], shift: SoftmaxShift<T>, n: usize, score: &mut CrossEntropy) {
+        // A row's total lies between 1 and the number of classes where its own maximum was subtracted: then the product of
+        // all is far from overflow, and takes one logarithm instead of many.
+        let is_bounded = shift == SoftmaxShift::RowMaximum;
+        let mut product = 1.0;
+        for (r, (z, &class)) in z.chunks_exact(n).zip(classes).enumerate() {
+            let (mut log_sum, total) = (self.shifts[r].to_f64(), self.totals[r].to_f64());
+            if is_bounded {
+                product *= total;
+            } else {
+                log_sum += total.ln();
+            }
+            score.correct += (self.first[class as usize] >> r & 1) as usize;
+            score.loss += log_sum - z[class as usize].to_f64();
+            score.log_sums.0 = score.log_sums.0.min(log_sum);
+            score.log_sums.1 = score.log_sums.1.max(log_sum);
+        }
+        score.loss += f64::ln(product);
+    }
+}
+
+#[inline(always)]
+fn greatest<S: Simd, T: Float>(columns: &[Column<T>]) -> T::Register<S> {
+    let lowest = T::Register::<S>::splat(T::NEG_INFINITY);
+    columns.iter().fold(lowest, |largest, column| largest.max(take::<S, T>(column)))
+}
+
+#[inline(always)]
+fn take<S: Simd, T: Float>(column: &Column<T>) -> T::Register<S> {
+    // SAFETY: a column has room for the widest register.
+    unsafe { T::Register::<S>::load(column.as_ptr()) }
+}
+
+#[inline(always)]
+fn put<S: Simd, T: Float>(register: T::Register<S>, column: &mut Column<T>) {
+    // SAFETY: a column has room for the widest register.
+    unsafe { register.store(column.as_mut_ptr()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::{self, assert_close};
+    use crate::simd::{InstructionSet, dispatch_on};
+
+    #[test]
+    fn gradient_loss_and_hits_equal_those_of_the_plain_softmax() {
+        for n_classes in [1, 2, 10, 16, FEW_CLASSES] {
+            for rows in [1, 7, 16, 64, 70] {
+                // Whole numbers in between, so that some rows have two largest.
+                let z: Vec<f64> =
+                    (0..rows * n_classes).map(|i| (i * i * 37 % 101 % 9) as f64 - 4.0).collect();
+                let classes: Vec<u32> = (0..rows).map(|r| (r * 7 % n_classes) as u32).collect();
+                let mut p = vec![0.0; z.len()];
+                reference::softmax_rows(&z, n_classes, &mut p);
+                let (mut loss, mut correct, mut delta) = (0.0, 0, p.clone());
+                let (mut least, mut greatest) = (f64::INFINITY, f64::NEG_INFINITY);
+                for (r, &class) in classes.iter().enumerate() {
+                    let (z, p) = (&z[r * n_classes..][..n_classes], &p[r * n_classes..][..n_classes]);
+                    let log_sum = z.iter().map(|z| z.exp()).sum::<f64>().ln();
+                    loss += log_sum - z[class as usize];
+                    let largest = p.iter().copied().fold(0.0, f64::max);
+                    correct += usize::from(p.iter().position(|&p| p == largest) == Some(class as usize));
+                    delta[r * n_classes + class as usize] -= 1.0;
+                    (least, greatest) = (least.min(log_sum), greatest.max(log_sum));
+                }
+                delta.iter_mut().for_each(|d| *d *= 0.5);
+                for shift in [SoftmaxShift::RowMaximum, SoftmaxShift::Constant(1.0)] {
+                    for set in InstructionSet::available() {
+                        let mut got = vec![0.0; z.len()];
+                        let (z, classes, delta_) = (&z[..], &classes[..], &mut got[..]);
+                        let fused = Fused { z, classes, n_classes, shift, scale: 0.5, delta: delta_ };
+                        let score = dispatch_on(set, fused);
+                        assert_close(&got, &delta, 1e-14);
+                        assert!((score.loss - loss).abs() <= 1e-12 * rows as f64, "{} {loss}", score.loss);
+                        assert_eq!(score.correct, correct);
+                        let slack = (n_classes as f64).ln() + 1e-12;
+                        assert!(score.log_sums.0 <= least + 1e-12 && score.log_sums.0 >= least - slack);
+                        assert!(score.log_sums.1 >= greatest - 1e-12 && score.log_sums.1 <= greatest + slack);
+
+                        let z: Vec<f32> = z.iter().map(|&z| z as f32).collect();
+                        let shift = match shift {
+                            SoftmaxShift::RowMaximum => SoftmaxShift::RowMaximum,
+                            SoftmaxShift::Constant(c) => SoftmaxShift::Constant(c as f32),
+                        };
+                        let mut got = vec![0.0f32; z.len()];
+                        let (z, delta_) = (&z[..], &mut got[..]);
+                        let fused = Fused { z, classes, n_classes, shift, scale: 0.5, delta: delta_ };
+                        let score = dispatch_on(set, fused);
+                        let expected: Vec<f32> = delta.iter().map(|&d| d as f32).collect();
+                        assert_close(&got, &expected, 1e-6);
+                        assert!((score.loss - loss).abs() <= 1e-5 * rows as f64);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn huge_logits_stay_finite_and_lost_ones_do_not() {
+        let (z, mut delta) = ([1e4f32, -1e4, 9999.0], [0.0; 3]);
+        let score = softmax_cross_entropy(&z, &[0], SoftmaxShift::RowMaximum, 1.0, &mut delta);
+        assert!(score.loss.is_finite() && score.correct == 1 && delta.iter().all(|d| d.is_finite()));
+        let score = softmax_cross_entropy(&z, &[0], SoftmaxShift::Constant(0.0), 1.0, &mut delta);
+        assert!(!score.loss.is_finite());
+        let score = softmax_cross_entropy(&[f32::NAN; 3], &[0], SoftmaxShift::RowMaximum, 1.0, &mut delta);
+        assert!(score.loss.is_nan() && delta[1].is_nan() && score.correct == 0);
+    }
+
+    #[test]
+    #[should_panic]
+    fn a_class_that_does_not_exist_is_refused() {
+        softmax_cross_entropy(&[0.0f32; 3], &[3], SoftmaxShift::RowMaximum, 1.0, &mut [0.0; 3]);
+    }
+}
