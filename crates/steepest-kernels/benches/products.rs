@@ -61,15 +61,15 @@ fn main() {
         let part = 100 * found.count() / bytes.len();
         let seconds = [
             median_seconds(|| affine(black_box(floats), &w, None, black_box(&mut out))),
-            median_seconds(|| weight_gradient(black_box(&delta), floats, true, black_box(&mut d_w))),
+            median_seconds(|| weight_gradient(black_box(&delta), floats, 0, true, black_box(&mut d_w))),
             median_seconds(|| backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
             median_seconds(|| affine(black_box(digits), &w, None, black_box(&mut out))),
-            median_seconds(|| weight_gradient(black_box(&delta), digits, true, black_box(&mut d_w))),
+            median_seconds(|| weight_gradient(black_box(&delta), digits, 0, true, black_box(&mut d_w))),
             median_seconds(|| {
                 ink.find(&bytes, n_in);
                 affine_sparse(black_box(digits), &ink, &w, None, black_box(&mut out));
             }),
-            median_seconds(|| weight_gradient_sparse(&delta, digits, &found, true, black_box(&mut d_w))),
+            median_seconds(|| weight_gradient_sparse(&delta, digits, &found, 0, true, black_box(&mut d_w))),
             if_any(n_w, &mut || affine_patches(&patches, 1.0, &w, None, black_box(&mut out))),
             if_any(n_w, &mut || weight_gradient_patches(&delta, &patches, 1.0, true, black_box(&mut d_w))),
         ];

@@ -62,14 +62,23 @@ const SHORT: usize = 16;
 /// `d_w = factor deltaᵀ x`, or with `add` `d_w += factor deltaᵀ x`: what a block of rows gives to the gradient of a
 /// layer's weights.
 ///
-/// `delta (rows, n_out)`, `d_w (n_out, n_in)`.
+/// `delta (rows, n_out)`, `d_w (any, n_in)`: the gradient of the units from `first` on, as many as it has room for.
 ///
 /// # Panics
 /// When the slices do not have these shapes.
-pub fn weight_gradient<T: Float, X: Element<T>>(delta: &[T], inputs: Inputs<T, X>, add: bool, d_w: &mut [T]) {
+pub fn weight_gradient<T: Float, X: Element<T>>(
+    delta: &[T],
+    inputs: Inputs<T, X>,
+    first: usize,
+    add: bool,
+    d_w: &mut [T],
+) {
     let Inputs { x, n_in, factor } = inputs;
-    let (rows, n_out) = (x.len() / n_in, d_w.len() / n_in);
-    assert!(x.len() == rows * n_in && d_w.len() == n_out * n_in && delta.len() == rows * n_out);
+    let rows = x.len() / n_in;
+    let (n_out, units) = (delta.len() / rows, d_w.len() / n_in);
+    assert!(x.len() == rows * n_in && d_w.len() == units * n_in);
+    assert!(delta.len() == rows * n_out && first + units <= n_out);
+    let delta = &delta[first..];
     match X::numbers(x) {
         Some(x) if is_large::<T>(n_in, n_out) => {
             let (a, b) =
@@ -123,14 +132,24 @@ pub fn affine_turned<T: Float>(inputs: Inputs<T, T>, w_t: &[T], bias: Option<&[T
 
 /// [`weight_gradient`] for transposed weights.
 ///
-/// `delta (rows, n_out)`, `d_w_t (n_in, n_out)`.
+/// `delta (rows, n_out)`, `d_w_t (any, n_out)`: the gradient of the inputs from `first` on, as many as it has room for.
 ///
 /// # Panics
 /// When the slices do not have these shapes.
-pub fn weight_gradient_turned<T: Float>(delta: &[T], inputs: Inputs<T, T>, add: bool, d_w_t: &mut [T]) {
+pub fn weight_gradient_turned<T: Float>(
+    delta: &[T],
+    inputs: Inputs<T, T>,
+    first: usize,
+    add: bool,
+    d_w_t: &mut [T],
+) {
     let Inputs { x, n_in, factor } = inputs;
-    let (rows, n_out) = (x.len() / n_in, d_w_t.len() / n_in);
-    assert!(x.len() == rows * n_in && d_w_t.len() == n_out * n_in && delta.len() == rows * n_out);
+    let rows = x.len() / n_in;
+    let n_out = delta.len() / rows;
+    let columns = d_w_t.len() / n_out;
+    assert!(x.len() == rows * n_in && delta.len() == rows * n_out);
+    assert!(d_w_t.len() == columns * n_out && first + columns <= n_in);
+    let x = &x[first..];
     if is_large::<T>(n_in, n_out) {
         let (a, b) =
             (Matrix { numbers: x, strides: (1, n_in) }, Matrix { numbers: delta, strides: (n_out, 1) });
@@ -291,6 +310,12 @@ mod tests {
         }
     }
 
+    /// Calls `f` with the number of its first row for each part of a gradient.
+    fn parts<T>(width: usize, gradient: &mut [T], mut f: impl FnMut(usize, &mut [T])) {
+        let height = (gradient.len() / width).div_ceil(3);
+        gradient.chunks_mut(height * width).enumerate().for_each(|(i, part)| f(i * height, part));
+    }
+
     /// Layers whose weights are in the cache and not, upright and turned.
     #[test]
     fn public_products_equal_their_plain_twins() {
@@ -316,9 +341,11 @@ mod tests {
                 let mut expected = w.clone();
                 reference::weight_gradient(&delta, &plain, n_in, add, &mut expected);
                 let (mut out, mut out_t) = (w.clone(), w_t.clone());
-                weight_gradient(&delta, inputs, add, &mut out);
+                parts(n_in, &mut out, |first, part| weight_gradient(&delta, inputs, first, add, part));
                 assert_close(&out, &expected, 2e-5);
-                weight_gradient_turned(&delta, inputs, add, &mut out_t);
+                parts(n_out, &mut out_t, |first, part| {
+                    weight_gradient_turned(&delta, inputs, first, add, part);
+                });
                 crate::transpose(&out_t, n_out, 0, &mut out);
                 assert_close(&out, &expected, 2e-5);
             }

@@ -26,7 +26,8 @@ pub fn affine_sparse<T: Float>(
     bias: Option<&[T]>,
     out: &mut [T],
 ) {
-    let (rows, n_out) = shape(inputs, ink, w_t);
+    let (rows, n_out) = (shape(inputs, ink), w_t.len() / inputs.n_in);
+    assert!(w_t.len() == n_out * inputs.n_in);
     assert!(out.len() == rows * n_out && bias.is_none_or(|b| b.len() == n_out));
     match bias {
         Some(bias) => out.chunks_exact_mut(n_out).for_each(|out| out.copy_from_slice(bias)),
@@ -53,7 +54,7 @@ pub fn affine_sparse_row<T: Float>(x: &[u8], factor: T, w_t: &[T], bias: Option<
 /// `d_w_t = factor xᵀ delta`, or with `add` `d_w_t += factor xᵀ delta`: [`crate::weight_gradient`] for transposed weights, by
 /// a walk over `ink`, that of `x`.
 ///
-/// `delta (rows, n_out)`, `d_w_t (n_in, n_out)`.
+/// `delta (rows, n_out)`, `d_w_t (any, n_out)`: the gradient of the columns from `first` on, as many as it has room for.
 ///
 /// # Panics
 /// When the slices do not have these shapes.
@@ -61,22 +62,25 @@ pub fn weight_gradient_sparse<T: Float>(
     delta: &[T],
     inputs: Inputs<T, u8>,
     ink: &Ink,
+    first: usize,
     add: bool,
     d_w_t: &mut [T],
 ) {
-    let (rows, n_out) = shape(inputs, ink, d_w_t);
-    assert!(delta.len() == rows * n_out);
-    dispatch(Backward { inputs, ink, delta, add, d_w_t });
+    let rows = shape(inputs, ink);
+    let n_out = delta.len() / rows;
+    let columns = d_w_t.len() / n_out;
+    assert!(delta.len() == rows * n_out && d_w_t.len() == columns * n_out && first + columns <= inputs.n_in);
+    dispatch(Backward { inputs, ink, delta, n_out, first, add, d_w_t });
 }
 
-/// Rows and units, where inputs and ink fit each other and the weights.
-fn shape<T>(inputs: Inputs<T, u8>, ink: &Ink, w_t: &[T]) -> (usize, usize) {
+/// Rows, where inputs and ink fit each other.
+fn shape<T>(inputs: Inputs<T, u8>, ink: &Ink) -> usize {
     let Inputs { x, n_in, .. } = inputs;
-    let (rows, n_out) = (x.len() / n_in, w_t.len() / n_in);
-    assert!(x.len() == rows * n_in && w_t.len() == n_out * n_in && ink.columns.len() == n_in);
+    let rows = x.len() / n_in;
+    assert!(x.len() == rows * n_in && ink.columns.len() == n_in);
     let seen = ink.columns.iter().fold(0, |any, rows| any | rows);
     assert!(seen.checked_shr(rows as u32).unwrap_or(0) == 0, "this is the ink of other rows");
-    (rows, n_out)
+    rows
 }
 
 /// Rows `first..` of `x` transposed, as many as `out` has room for.
@@ -113,8 +117,8 @@ struct Pair {
 
 impl Ink {
     #[inline(always)]
-    fn pair(&self, first: usize) -> Pair {
-        let second = (first + 1).min(self.columns.len() - 1);
+    fn pair(&self, first: usize, end: usize) -> Pair {
+        let second = (first + 1).min(end - 1);
         Pair { first, second, rows: self.columns[first] | self.columns[second] }
     }
 }
@@ -200,7 +204,7 @@ impl<T: Float> Forward<'_, T> {
         let rest = n_out - unit;
         let factor = T::Register::<S>::splat(factor);
         for first in (0..n_in).step_by(2) {
-            let mut pair = self.ink.pair(first);
+            let mut pair = self.ink.pair(first, n_in);
             if pair.rows == 0 {
                 continue;
             }
@@ -301,6 +305,9 @@ struct Backward<'a, T> {
     inputs: Inputs<'a, T, u8>,
     ink: &'a Ink,
     delta: &'a [T],
+    n_out: usize,
+    /// The column that `d_w_t` begins with.
+    first: usize,
     add: bool,
     d_w_t: &'a mut [T],
 }
@@ -310,7 +317,7 @@ impl<T: Float> Kernel for Backward<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self) {
-        for_all_units!(S, T, self.d_w_t.len() / self.inputs.n_in, self);
+        for_all_units!(S, T, self.n_out, self);
     }
 }
 
@@ -319,18 +326,20 @@ impl<T: Float> Backward<'_, T> {
     #[inline(always)]
     fn units<S: Simd, const V: usize, const PARTIAL: bool>(&mut self, unit: usize) {
         let Inputs { x, n_in, factor } = self.inputs;
-        let n_out = self.d_w_t.len() / n_in;
+        let n_out = self.n_out;
         let lanes = T::Register::<S>::LANES;
         let rest = n_out - unit;
         let factor = T::Register::<S>::splat(factor);
-        for first in (0..n_in).step_by(2) {
-            let mut pair = self.ink.pair(first);
+        let end = self.first + self.d_w_t.len() / n_out;
+        for first in (self.first..end).step_by(2) {
+            let mut pair = self.ink.pair(first, end);
             if pair.rows == 0 && self.add {
                 continue;
             }
             let mut sums = [[T::Register::<S>::splat(T::ZERO); V]; 2];
-            // SAFETY: columns are below `n_in`, the rows of `d_w_t`; rows are those of `x` and `delta` that have ink;
-            // `V` registers, or `rest` numbers, lie within each row of `d_w_t` and `delta` from `unit` on.
+            // SAFETY: columns from `self.first` to `end`, which is not beyond `n_in`, are the rows of `d_w_t`; rows are those
+            // of `x` and `delta` that have ink; `V` registers, or `rest` numbers, lie within each row of `d_w_t` and `delta`
+            // from `unit` on.
             unsafe {
                 while let Some(row) = pair.next_row() {
                     let [x0, x1] = pair.load::<S, T>(x, n_in, row);
@@ -348,7 +357,7 @@ impl<T: Float> Backward<'_, T> {
                 // The second first: where it is the first again, its zeros are overwritten by it or added to it.
                 for (i, column) in [(1, pair.second), (0, pair.first)] {
                     for v in 0..V {
-                        let p = self.d_w_t.as_mut_ptr().add(column * n_out + unit + v * lanes);
+                        let p = self.d_w_t.as_mut_ptr().add((column - self.first) * n_out + unit + v * lanes);
                         let sum = sums[i][v].mul(factor);
                         match (PARTIAL, self.add) {
                             (false, false) => sum.store(p),
@@ -415,7 +424,12 @@ mod tests {
                     for add in [false, true] {
                         let (mut d_w_t, mut expected) = (w_t.clone(), w.clone());
                         let (ink, delta) = (&ink, &delta);
-                        dispatch_on(set, Backward { inputs, ink, delta, add, d_w_t: &mut d_w_t });
+                        // In parts of an odd number of columns, and a last one of one or two.
+                        let height = (n_in / 2) | 1;
+                        for (i, part) in d_w_t.chunks_mut(height * n_out).enumerate() {
+                            let first = i * height;
+                            dispatch_on(set, Backward { inputs, ink, delta, n_out, first, add, d_w_t: part });
+                        }
                         reference::weight_gradient(delta, &plain, n_in, add, &mut expected);
                         assert_close(&d_w_t, &transposed(&expected, n_in), tolerance);
                     }

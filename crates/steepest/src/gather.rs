@@ -67,15 +67,15 @@ impl<T: Float> Block<'_, T> {
         }
     }
 
-    /// The gradient of the first layer's weights.
-    pub fn weight_gradient(self, delta: &[T], add: bool, d_weight: &mut [T]) {
+    /// The gradient of the first layer's weights, from their row `first` on (of patches, of all).
+    pub fn weight_gradient(self, delta: &[T], first: usize, add: bool, d_weight: &mut [T]) {
         match self {
-            Self::Bytes(x) => kernels::weight_gradient(delta, x, add, d_weight),
+            Self::Bytes(x) => kernels::weight_gradient(delta, x, first, add, d_weight),
             Self::Inked(x, inks) => {
-                let n_out = d_weight.len() / x.n_in;
+                let n_out = delta.len() / (x.x.len() / x.n_in);
                 for (i, ((x, ink), delta)) in pieces(x, inks).zip(delta.chunks(Ink::ROWS * n_out)).enumerate()
                 {
-                    kernels::weight_gradient_sparse(delta, x, ink, add || i > 0, d_weight);
+                    kernels::weight_gradient_sparse(delta, x, ink, first, add || i > 0, d_weight);
                 }
             }
             Self::Patches(patches, factor) => {
@@ -86,8 +86,8 @@ impl<T: Float> Block<'_, T> {
                     kernels::weight_gradient_patches(delta, patches, factor, add || i > 0, d_weight);
                 }
             }
-            Self::Floats(x) => kernels::weight_gradient(delta, x, add, d_weight),
-            Self::Turned(x) => kernels::weight_gradient_turned(delta, x, add, d_weight),
+            Self::Floats(x) => kernels::weight_gradient(delta, x, first, add, d_weight),
+            Self::Turned(x) => kernels::weight_gradient_turned(delta, x, first, add, d_weight),
         }
     }
 

@@ -17,6 +17,7 @@ mod metrics;
 mod model;
 mod network;
 mod optimizer;
+mod parts;
 mod pass;
 mod plan;
 mod predict;

@@ -2,7 +2,8 @@
 
 use steepest_kernels::{self as kernels, AlignedVec, Float, Ink, Inputs};
 
-use crate::gather::Block;
+use crate::gather::{Block, Source};
+use crate::head::{Coupling, Head, Score, TargetRows};
 use crate::network::{Layer, Network};
 
 /// Rows that shards are made of, and that go through most networks together: enough to use each weight many times while it
@@ -13,6 +14,18 @@ pub(crate) const BLOCK: usize = Ink::ROWS;
 pub(crate) fn block_rows<T: Float>(network: &Network<T>) -> usize {
     let is_large = |layer: &Layer| kernels::is_large::<T>(layer.n_in, layer.n_out);
     if network.layers().iter().any(is_large) { 4 * BLOCK } else { BLOCK }
+}
+
+/// What all rows of a step share.
+pub(crate) struct Batch<'a, T> {
+    pub source: Source<'a>,
+    pub network: &'a Network<T>,
+    pub head: &'a Head,
+}
+
+/// Blocks of `size` of the batch's rows `first..end`: number, first row, rows.
+pub(crate) fn blocks(first: usize, end: usize, size: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (first..end).step_by(size).enumerate().map(move |(b, row)| (b, row, size.min(end - row)))
 }
 
 /// What a block's rows are at each layer. Matrices have room for `capacity` rows; a pass may use fewer.
@@ -63,6 +76,60 @@ impl<T: Float> Activations<T> {
         &z[..z.len() / self.log_sums.len() * n]
     }
 
+    /// `delta` at a block's logits, and its score.
+    pub fn head(
+        &mut self,
+        batch: &Batch<T>,
+        targets: Option<TargetRows>,
+        n: usize,
+        coupling: Option<&Coupling<T>>,
+        deltas: &mut Deltas<T>,
+    ) -> Score {
+        let (last, width) = (self.z.len() - 1, batch.head.n_outputs());
+        let Some(targets) = targets else { return Score::default() };
+        let (z, delta) = (&self.z[last][..n * width], &mut deltas[last][..n * width]);
+        let batch_rows = batch.source.rows.len();
+        if let Some(score) = batch.head.learn_class(z, coupling, targets, batch_rows, delta) {
+            return score;
+        }
+        let (p, log_sums) = (&mut self.a[last][..n * width], &mut self.log_sums[..n]);
+        batch.head.forward(z, coupling, p, log_sums);
+        batch.head.delta(p, targets, batch_rows, delta);
+        batch.head.score(z, p, log_sums, targets)
+    }
+
+    /// From `delta` at the last layer's logits to those at the others'.
+    pub fn carry_back(&self, network: &Network<T>, n: usize, delta: &mut Deltas<T>) {
+        for (l, layer) in network.layers().iter().enumerate().skip(1).rev() {
+            let (before, from_here) = delta.split_at_mut(l);
+            let delta = &from_here[0][..n * layer.n_out];
+            let (z, a) = (&self.z[l - 1][..n * layer.n_in], &self.a[l - 1][..n * layer.n_in]);
+            let d_input = &mut before[l - 1][..n * layer.n_in];
+            kernels::backpropagate(delta, network.weight(layer), layer.n_in, d_input);
+            network.spec().activation.backward(z, a, d_input);
+        }
+    }
+
+    /// The gradient of layer `l`'s weights from their row `first` on, as many as `d_weight` has room for.
+    pub fn weight_gradient(
+        &self,
+        (l, layer): (usize, &Layer),
+        x: Block<T>,
+        n: usize,
+        delta: &Deltas<T>,
+        (first, add): (usize, bool),
+        d_weight: &mut [T],
+    ) {
+        let delta = &delta[l][..n * layer.n_out];
+        match l.checked_sub(1) {
+            None => x.weight_gradient(delta, first, add, d_weight),
+            Some(before) => {
+                let a = Inputs::plain(&self.a[before][..n * layer.n_in], layer.n_in);
+                kernels::weight_gradient(delta, a, first, add, d_weight);
+            }
+        }
+    }
+
     /// From `delta` at the last layer's logits to the gradient of all parameters, which it is added to if `add`.
     pub fn backward(
         &self,
@@ -73,30 +140,22 @@ impl<T: Float> Activations<T> {
         add: bool,
         gradient: &mut [T],
     ) {
-        for (l, layer) in network.layers().iter().enumerate().rev() {
-            let (before, from_here) = delta.split_at_mut(l);
-            let delta = &from_here[0][..n * layer.n_out];
+        self.carry_back(network, n, delta);
+        for (l, layer) in network.layers().iter().enumerate() {
             let d_weight = &mut gradient[layer.weight.clone()];
-            match l.checked_sub(1) {
-                None => x.weight_gradient(delta, add, d_weight),
-                Some(before) => {
-                    let a = Inputs::plain(&self.a[before][..n * layer.n_in], layer.n_in);
-                    kernels::weight_gradient(delta, a, add, d_weight);
-                }
-            }
-            let d_bias = &mut gradient[layer.bias.clone()];
-            if !d_bias.is_empty() {
-                if !add {
-                    d_bias.fill(T::ZERO);
-                }
-                kernels::add_column_sums(delta, d_bias);
-            }
-            if l > 0 {
-                let (z, a) = (&self.z[l - 1][..n * layer.n_in], &self.a[l - 1][..n * layer.n_in]);
-                let d_input = &mut before[l - 1][..n * layer.n_in];
-                kernels::backpropagate(delta, network.weight(layer), layer.n_in, d_input);
-                network.spec().activation.backward(z, a, d_input);
-            }
+            self.weight_gradient((l, layer), x, n, delta, (0, add), d_weight);
+            bias_gradient(&delta[l][..n * layer.n_out], add, &mut gradient[layer.bias.clone()]);
         }
     }
+}
+
+/// The gradient of a layer's bias, if it has one.
+pub(crate) fn bias_gradient<T: Float>(delta: &[T], add: bool, d_bias: &mut [T]) {
+    if d_bias.is_empty() {
+        return;
+    }
+    if !add {
+        d_bias.fill(T::ZERO);
+    }
+    kernels::add_column_sums(delta, d_bias);
 }

@@ -1,48 +1,124 @@
-//! A batch in shards, a shard in blocks: who computes what of a step.
+//! A step by rows: a batch in shards, a shard in blocks that stay in the cache.
+//!
+//! Each shard sums its own gradient, and the shards' gradients are added in their order. How many shards there are depends on
+//! the batch and the network alone, so the result has the same bits for any number of threads.
 
-use steepest_kernels::{AlignedVec, Float};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::gather::{Gather, GatherTargets, Source};
-use crate::head::{Coupling, Head, Score, TargetRows};
+use steepest_kernels::{self as kernels, AlignedVec, Float, Pool};
+
+use crate::gather::{Gather, GatherTargets};
+use crate::head::{Coupling, Score};
+use crate::locks::{get, lock};
 use crate::network::Network;
-use crate::pass::{Activations, BLOCK, Deltas, block_rows, deltas};
+use crate::pass::{Activations, BLOCK, Batch, Deltas, block_rows, blocks, deltas};
+
+/// What a step by rows works with.
+pub(crate) struct Shards<T> {
+    shards: Vec<Mutex<Shard<T>>>,
+    /// One for each thread.
+    scratch: Vec<Mutex<Scratch<T>>>,
+}
 
 /// The part of a batch that one task works on.
-pub(crate) struct Shard<T> {
+struct Shard<T> {
     /// For coupled heads, one for each block, since they wait for the rest of the batch.
-    pub activations: Vec<Activations<T>>,
-    pub gradient: AlignedVec<T>,
-    pub score: Score,
+    activations: Vec<Activations<T>>,
+    gradient: AlignedVec<T>,
+    score: Score,
 }
 
 /// What a thread works with, so that it stays in the cache from block to block.
-pub(crate) struct Scratch<T> {
-    pub gather: Gather<T>,
+struct Scratch<T> {
+    gather: Gather<T>,
     targets: GatherTargets,
     activations: Activations<T>,
     deltas: Deltas<T>,
 }
 
-/// What all shards of a step share.
-pub(crate) struct Batch<'a, T> {
-    pub source: Source<'a>,
-    pub network: &'a Network<T>,
-    pub head: &'a Head,
+/// Numbers of a gradient that one task adds.
+const PIECE: usize = 16 * 1024;
+
+impl<T: Float> Shards<T> {
+    /// For batches of at most so many rows.
+    pub fn new(network: &Network<T>, most_rows: usize, threads: usize) -> Self {
+        let count = shard_count(most_rows, network.parameters.len());
+        Self {
+            shards: (0..count).map(|_| Mutex::new(Shard::new(network))).collect(),
+            scratch: (0..threads).map(|_| Mutex::new(Scratch::new(network))).collect(),
+        }
+    }
+
+    /// The gradient of a batch, its score, and whether the gradient is finite.
+    pub fn gradients(&mut self, batch: &Batch<T>, pool: &mut Pool, gradient: &mut [T]) -> (Score, bool) {
+        let Batch { network, head, .. } = batch;
+        let Self { shards, scratch } = self;
+        scratch.iter_mut().for_each(|scratch| get(scratch).gather.forget());
+        let n = batch.source.rows.len();
+        let n_shards = shard_count(n, network.parameters.len());
+        let shards = &mut shards[..n_shards];
+        let part = |s: usize| shard_rows(s, n_shards, n);
+
+        let mut score = Score::default();
+        if !head.predicts_by_batch() {
+            pool.run(n_shards, &|s, thread| {
+                lock(&shards[s]).backward(batch, part(s), None, &mut lock(&scratch[thread]));
+            });
+            shards.iter_mut().for_each(|shard| score.add(get(shard).score));
+        }
+        if head.is_coupled() && !head.shift_is_harmless::<T>(&score) {
+            pool.run(n_shards, &|s, thread| {
+                lock(&shards[s]).forward(batch, part(s), &mut lock(&scratch[thread]));
+            });
+            let size = block_rows(network);
+            let logits: Vec<&[T]> = (shards.iter_mut().enumerate())
+                .flat_map(|(s, shard)| {
+                    let (first, end) = part(s);
+                    let activations = &get(shard).activations;
+                    blocks(first, end, size).map(|(b, _, n)| activations[b].logits(n))
+                })
+                .collect();
+            let coupling = head.couple(logits.iter().copied());
+            pool.run(n_shards, &|s, thread| {
+                lock(&shards[s]).backward(batch, part(s), Some(&coupling), &mut lock(&scratch[thread]));
+            });
+            score = Score::default();
+            shards.iter_mut().for_each(|shard| score.add(get(shard).score));
+        }
+        let parts: Vec<&[T]> = shards.iter_mut().map(|shard| &*get(shard).gradient).collect();
+        (score, add_all(&parts, pool, gradient))
+    }
 }
 
-/// Blocks of `size` of the batch's rows `first..end`: number, first row, rows.
-pub(crate) fn blocks(first: usize, end: usize, size: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-    (first..end).step_by(size).enumerate().map(move |(b, row)| (b, row, size.min(end - row)))
+/// Adds gradients in their order; says whether the sum is finite.
+fn add_all<T: Float>(parts: &[&[T]], pool: &mut Pool, sum: &mut [T]) -> bool {
+    let pieces: Vec<_> = sum.chunks_mut(PIECE).map(Mutex::new).collect();
+    let is_finite = AtomicBool::new(true);
+    pool.run(pieces.len(), &|i, _| {
+        let mut piece = lock(&pieces[i]);
+        let range = i * PIECE..i * PIECE + piece.len();
+        let mut parts = parts.iter().map(|part| &part[range.clone()]);
+        match (parts.next(), parts.next()) {
+            (Some(first), Some(second)) => kernels::add(first, second, &mut piece),
+            (first, _) => first.into_iter().for_each(|only| piece.copy_from_slice(only)),
+        }
+        parts.for_each(|part| kernels::add_assign(part, &mut piece));
+        if !kernels::all_finite(&piece) {
+            is_finite.store(false, Relaxed);
+        }
+    });
+    is_finite.into_inner()
 }
 
 impl<T: Float> Shard<T> {
-    pub fn new(network: &Network<T>) -> Self {
+    fn new(network: &Network<T>) -> Self {
         let gradient = AlignedVec::zeros(network.parameters.len());
         Self { activations: Vec::new(), gradient, score: Score::default() }
     }
 
     /// Forward through all blocks, up to the logits, for a coupled head.
-    pub fn forward(&mut self, batch: &Batch<T>, (first, end): (usize, usize), scratch: &mut Scratch<T>) {
+    fn forward(&mut self, batch: &Batch<T>, (first, end): (usize, usize), scratch: &mut Scratch<T>) {
         let size = block_rows(batch.network);
         for (b, row, n) in blocks(first, end, size) {
             if self.activations.len() == b {
@@ -53,7 +129,7 @@ impl<T: Float> Shard<T> {
     }
 
     /// Through the head and back, for all blocks; without `coupling` forward as well, block by block.
-    pub fn backward(
+    fn backward(
         &mut self,
         batch: &Batch<T>,
         (first, end): (usize, usize),
@@ -79,34 +155,10 @@ impl<T: Float> Shard<T> {
 }
 
 impl<T: Float> Scratch<T> {
-    pub fn new(network: &Network<T>) -> Self {
+    fn new(network: &Network<T>) -> Self {
         let size = block_rows(network);
         let (activations, deltas) = (Activations::new(network, size), deltas(network, size));
         Self { gather: Gather::new(), targets: GatherTargets::default(), activations, deltas }
-    }
-}
-
-impl<T: Float> Activations<T> {
-    /// `delta` at a block's logits, and its score.
-    pub fn head(
-        &mut self,
-        batch: &Batch<T>,
-        targets: Option<TargetRows>,
-        n: usize,
-        coupling: Option<&Coupling<T>>,
-        deltas: &mut Deltas<T>,
-    ) -> Score {
-        let (last, width) = (self.z.len() - 1, batch.head.n_outputs());
-        let Some(targets) = targets else { return Score::default() };
-        let (z, delta) = (&self.z[last][..n * width], &mut deltas[last][..n * width]);
-        let batch_rows = batch.source.rows.len();
-        if let Some(score) = batch.head.learn_class(z, coupling, targets, batch_rows, delta) {
-            return score;
-        }
-        let (p, log_sums) = (&mut self.a[last][..n * width], &mut self.log_sums[..n]);
-        batch.head.forward(z, coupling, p, log_sums);
-        batch.head.delta(p, targets, batch_rows, delta);
-        batch.head.score(z, p, log_sums, targets)
     }
 }
 
@@ -119,7 +171,7 @@ pub(crate) fn shard_count(n_rows: usize, n_parameters: usize) -> usize {
 }
 
 /// The rows of shard `s` of `n_shards`: whole blocks, as equal as can be.
-pub(crate) fn shard_rows(s: usize, n_shards: usize, n_rows: usize) -> (usize, usize) {
+fn shard_rows(s: usize, n_shards: usize, n_rows: usize) -> (usize, usize) {
     let blocks = n_rows.div_ceil(BLOCK);
     let first_of = |s: usize| (blocks * s / n_shards * BLOCK).min(n_rows);
     (first_of(s), first_of(s + 1))

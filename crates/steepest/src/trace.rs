@@ -4,8 +4,7 @@ use steepest_kernels::Float;
 
 use crate::error::Error;
 use crate::gather::{Gather, GatherTargets, Source};
-use crate::pass::{Activations, deltas};
-use crate::shard::Batch;
+use crate::pass::{Activations, Batch, deltas};
 use crate::trainer::{Step, Trainer};
 
 /// Every quantity of one step: name, shape, and numbers row-major. Layers count from 1, rows are samples: `x`; `z1`,

@@ -1,11 +1,9 @@
 //! Backpropagation and gradient descent, one step at a time.
 //!
-//! A batch is cut into shards, a shard into blocks that stay in the cache. Each shard sums its own gradient, and the
-//! shards' gradients are added in their order. How many shards there are depends on the batch and the network alone,
-//! so the result has the same bits for any number of threads.
+//! The gradient of a step is computed by rows ([`Shards`]) or, where the batch is small beside the network, by parameters
+//! ([`Parts`]). Which of them depends on the batch and the network alone.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool};
 
@@ -13,15 +11,16 @@ use crate::batches::{Batches, Rows};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::gather::Source;
-use crate::head::{Head, Score};
+use crate::head::Head;
 use crate::layout::{Layout, layout_for, layout_for_all};
-use crate::locks::{get, lock};
+use crate::locks::lock;
 use crate::network::{Layer, Network};
 use crate::optimizer::Optimizer;
-use crate::pass::block_rows;
+use crate::parts::Parts;
+use crate::pass::Batch;
 use crate::predict::{self, Evaluation, summarize};
 use crate::schedule::Schedule;
-use crate::shard::{Batch, Scratch, Shard, blocks, shard_count, shard_rows};
+use crate::shard::Shards;
 
 /// What a [`Trainer`] does in each step.
 #[derive(Clone, Debug)]
@@ -52,15 +51,20 @@ pub struct Trainer<T> {
     patches: Vec<Patches>,
     batches: Batches,
     pool: Pool,
-    shards: Vec<Mutex<Shard<T>>>,
-    /// One for each thread.
-    scratch: Vec<Mutex<Scratch<T>>>,
+    /// What steps work with, from the first one on.
+    work: Option<Work<T>>,
     /// Gradient of the mean loss, laid out as the parameters.
     gradient: AlignedVec<T>,
     /// The optimizer's memory, laid out as the parameters.
     memory: [AlignedVec<T>; 2],
     step: u64,
     last_good: (u64, AlignedVec<T>),
+}
+
+/// How a step's gradient is computed.
+enum Work<T> {
+    ByRows(Shards<T>),
+    ByParameters(Parts<T>),
 }
 
 /// One step's report. Loss and accuracy come from the forward pass, before the update.
@@ -110,8 +114,7 @@ impl<T: Float> Trainer<T> {
             memory: [memory(0), memory(1)],
             gradient: AlignedVec::zeros(n_parameters),
             last_good: (0, network.parameters.clone()),
-            shards: Vec::new(),
-            scratch: Vec::new(),
+            work: None,
             pool,
             training,
             network,
@@ -192,68 +195,19 @@ impl<T: Float> Trainer<T> {
     /// # Errors
     /// [`Error::Diverged`] when loss or gradient are not finite; the parameters are then the last good ones.
     pub fn gradients(&mut self) -> Result<Step, Error> {
-        let Self { training, network, data, patches, batches, pool, shards, scratch, gradient, .. } = self;
+        let Self { training, network, data, patches, batches, pool, work, gradient, .. } = self;
         let epoch = batches.epoch();
-        if shards.is_empty() {
-            let most = shard_count(batches.largest(), network.parameters.len());
-            shards.resize_with(most, || Mutex::new(Shard::new(network)));
-            scratch.resize_with(pool.threads(), || Mutex::new(Scratch::new(network)));
-        }
-        scratch.iter_mut().for_each(|scratch| get(scratch).gather.forget());
         let ends_epoch = batches.draw();
         let rows = batches.rows();
         let n = rows.len();
-        let n_shards = shard_count(n, network.parameters.len());
-        let shards = &mut shards[..n_shards];
-        let head = &training.head;
         let (factor, turned) = (1.0 / training.divide_by, network.is_turned());
-        let batch = Batch { source: Source { data, rows, epoch, factor, turned, patches }, network, head };
-        let part = |s: usize| shard_rows(s, n_shards, n);
-
-        let mut score = Score::default();
-        if !head.predicts_by_batch() {
-            pool.run(n_shards, &|s, thread| {
-                lock(&shards[s]).backward(&batch, part(s), None, &mut lock(&scratch[thread]));
-            });
-            shards.iter_mut().for_each(|shard| score.add(get(shard).score));
-        }
-        if head.is_coupled() && !head.shift_is_harmless::<T>(&score) {
-            pool.run(n_shards, &|s, thread| {
-                lock(&shards[s]).forward(&batch, part(s), &mut lock(&scratch[thread]));
-            });
-            let size = block_rows(network);
-            let logits: Vec<&[T]> = (shards.iter_mut().enumerate())
-                .flat_map(|(s, shard)| {
-                    let (first, end) = part(s);
-                    let activations = &get(shard).activations;
-                    blocks(first, end, size).map(|(b, _, n)| activations[b].logits(n))
-                })
-                .collect();
-            let coupling = head.couple(logits.iter().copied());
-            pool.run(n_shards, &|s, thread| {
-                lock(&shards[s]).backward(&batch, part(s), Some(&coupling), &mut lock(&scratch[thread]));
-            });
-            score = Score::default();
-            shards.iter_mut().for_each(|shard| score.add(get(shard).score));
-        }
-
-        let parts: Vec<&[T]> = shards.iter_mut().map(|shard| &*get(shard).gradient).collect();
-        let pieces: Vec<_> = gradient.chunks_mut(PIECE).map(Mutex::new).collect();
-        let is_finite = AtomicBool::new(true);
-        pool.run(pieces.len(), &|i, _| {
-            let mut piece = lock(&pieces[i]);
-            let range = i * PIECE..i * PIECE + piece.len();
-            let mut parts = parts.iter().map(|part| &part[range.clone()]);
-            match (parts.next(), parts.next()) {
-                (Some(first), Some(second)) => kernels::add(first, second, &mut piece),
-                (first, _) => first.into_iter().for_each(|only| piece.copy_from_slice(only)),
-            }
-            parts.for_each(|part| kernels::add_assign(part, &mut piece));
-            if !kernels::all_finite(&piece) {
-                is_finite.store(false, Relaxed);
-            }
-        });
-        let mut is_finite = is_finite.into_inner();
+        let source = Source { data, rows, epoch, factor, turned, patches };
+        let batch = Batch { source, network, head: &training.head };
+        let work = work.get_or_insert_with(|| Work::new(network, batches.largest(), pool.threads()));
+        let (score, mut is_finite) = match work {
+            Work::ByRows(shards) => shards.gradients(&batch, pool, gradient),
+            Work::ByParameters(parts) => parts.gradients(&batch, pool, gradient),
+        };
         let mut loss = summarize(&training.head, score, n);
         if training.l2 > 0.0 {
             loss.loss += add_l2(network, training.l2, gradient);
@@ -317,6 +271,16 @@ impl<T: Float> Trainer<T> {
         let logits = predict::logits(network, data, 1.0 / training.divide_by, pool);
         let targets = data.targets().unwrap_or_else(|| unreachable!("a plan evaluates on targets only"));
         predict::evaluate(&training.head, &logits, targets, pool)
+    }
+}
+
+impl<T: Float> Work<T> {
+    fn new(network: &Network<T>, most_rows: usize, threads: usize) -> Self {
+        if Parts::suits(network, most_rows) {
+            Self::ByParameters(Parts::new(network, most_rows))
+        } else {
+            Self::ByRows(Shards::new(network, most_rows, threads))
+        }
     }
 }
 
