@@ -85,3 +85,37 @@ impl Optimizer {
         }
     }
 }
+
+/// One step of an optimizer.
+#[derive(Clone, Copy)]
+pub(crate) struct UpdateRule<'a> {
+    pub optimizer: &'a Optimizer,
+    /// Counts from 1.
+    pub step: u64,
+    pub rate: f64,
+}
+
+/// Some parameters, with what lies in the same places of the gradient and of the optimizer's memory.
+#[derive(Default)]
+pub(crate) struct Piece<'a, T> {
+    pub gradient: &'a mut [T],
+    pub parameters: &'a mut [T],
+    /// Empty where an optimizer remembers less.
+    pub memory: [&'a mut [T]; 2],
+}
+
+impl<'a, T: Float> Piece<'a, T> {
+    /// Cuts off the first `n`.
+    pub fn cut(&mut self, n: usize) -> Self {
+        let first = |all: &mut &'a mut [T]| all.split_off_mut(..n).unwrap_or_default();
+        let Self { gradient, parameters, memory: [one, two] } = self;
+        Self { gradient: first(gradient), parameters: first(parameters), memory: [first(one), first(two)] }
+    }
+
+    /// Moves the parameters along the gradient.
+    pub fn update(&mut self, rule: UpdateRule, are_weights: bool) {
+        let UpdateRule { optimizer, step, rate } = rule;
+        let memory = self.memory.each_mut().map(|m| &mut **m);
+        optimizer.update(step, rate, are_weights, self.gradient, memory, self.parameters);
+    }
+}

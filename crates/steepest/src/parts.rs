@@ -3,7 +3,7 @@
 //! Summing a gradient for each shard of such a batch would write and read more numbers than there are products to compute.
 //! Here blocks of rows go forward and carry `delta` back; then each task computes a part of the gradient, for all rows. A
 //! number of the gradient is written once, by one task, which adds the blocks in their order: the result has the same bits for
-//! any number of threads.
+//! any number of threads. And while the numbers of a part are in the cache, they can move the parameters at once.
 
 use std::ops::Range;
 use std::sync::Mutex;
@@ -11,17 +11,21 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use steepest_kernels::{self as kernels, Float, Pool};
 
-use crate::gather::{Block, Gather, GatherTargets};
+use crate::gather::{Block, Gather, GatherTargets, Source};
 use crate::head::{Coupling, Score};
 use crate::layout::Layout;
 use crate::locks::{get, lock};
 use crate::network::{Layer, Network};
+use crate::optimizer::{Piece, UpdateRule};
 use crate::pass::{Activations, BLOCK, Batch, Deltas, bias_gradient, block_rows, blocks, deltas};
 use crate::shard::shard_count;
 
 /// What a step by parts works with.
 pub(crate) struct Parts<T> {
     held: Vec<Mutex<Held<T>>>,
+    /// Rows of a block.
+    block_rows: usize,
+    layers: Vec<Layer>,
     parts: Vec<Part>,
 }
 
@@ -70,14 +74,16 @@ impl<T: Float> Parts<T> {
         };
         Self {
             held: (0..most_rows.div_ceil(size)).map(|_| Mutex::new(held())).collect(),
+            block_rows: block_rows(network),
+            layers: network.layers().to_vec(),
             parts: network.layers().iter().enumerate().flat_map(|layer| parts(network, layer)).collect(),
         }
     }
 
-    /// The gradient of a batch, its score, and whether the gradient is finite.
-    pub fn gradients(&mut self, batch: &Batch<T>, pool: &mut Pool, gradient: &mut [T]) -> (Score, bool) {
+    /// A batch forward, and back to `delta` at each layer; its score.
+    pub fn pass(&mut self, batch: &Batch<T>, pool: &mut Pool) -> Score {
         let (head, source) = (batch.head, batch.source);
-        let blocks: Vec<_> = blocks(0, source.rows.len(), block_rows(batch.network)).collect();
+        let blocks: Vec<_> = blocks(0, source.rows.len(), self.block_rows).collect();
         let held = &mut self.held[..blocks.len()];
         held.iter_mut().for_each(|held| get(held).gather.forget());
         let is_alone = !head.predicts_by_batch();
@@ -106,13 +112,48 @@ impl<T: Float> Parts<T> {
             score = total(held);
         }
 
-        let rows: Vec<_> = (held.iter_mut().zip(&blocks))
-            .map(|(held, &(_, first, n))| {
+        score
+    }
+
+    /// The gradient of the batch of [`Parts::pass`], which then moves the parameters if there is a rule; whether the gradient
+    /// is finite.
+    pub fn gradients(
+        &mut self,
+        source: Source,
+        pool: &mut Pool,
+        mut all: Piece<T>,
+        rule: Option<UpdateRule>,
+    ) -> bool {
+        let Self { held, layers, parts, .. } = self;
+        let blocks = blocks(0, source.rows.len(), self.block_rows);
+        let rows: Vec<_> = (held.iter_mut().zip(blocks))
+            .map(|(held, (_, first, n))| {
                 let Held { gather, activations, deltas, .. } = get(held);
                 PassedRows { x: gather.rows(source, first, n), n, activations, deltas }
             })
             .collect();
-        (score, self::gradients(&self.parts, batch.network, &rows, pool, gradient))
+        let places: Vec<_> =
+            parts.iter().map(|part| Mutex::new((all.cut(part.n_weights), all.cut(part.n_biases)))).collect();
+        let is_finite = AtomicBool::new(true);
+        pool.run(parts.len(), &|i, _| {
+            let Part { layer: l, first, .. } = parts[i];
+            let layer = &layers[l];
+            let (weights, biases) = &mut *lock(&places[i]);
+            for (b, &PassedRows { x, n, activations, deltas }) in rows.iter().enumerate() {
+                let add = b > 0;
+                activations.weight_gradient((l, layer), x, n, deltas, (first, add), weights.gradient);
+                bias_gradient(&deltas[l][..n * layer.n_out], add, biases.gradient);
+            }
+            for (piece, are_weights) in [(weights, true), (biases, false)] {
+                if !kernels::all_finite(piece.gradient) {
+                    is_finite.store(false, Relaxed);
+                }
+                if let Some(rule) = rule {
+                    piece.update(rule, are_weights);
+                }
+            }
+        });
+        is_finite.into_inner()
     }
 }
 
@@ -136,33 +177,6 @@ struct PassedRows<'a, T> {
     n: usize,
     activations: &'a Activations<T>,
     deltas: &'a Deltas<T>,
-}
-
-/// All parts of the gradient, for all rows; whether they are finite.
-fn gradients<T: Float>(
-    parts: &[Part],
-    network: &Network<T>,
-    rows: &[PassedRows<T>],
-    pool: &mut Pool,
-    mut gradient: &mut [T],
-) -> bool {
-    let mut cut = |n: usize| gradient.split_off_mut(..n).unwrap_or_default();
-    let places: Vec<_> =
-        parts.iter().map(|part| Mutex::new((cut(part.n_weights), cut(part.n_biases)))).collect();
-    let is_finite = AtomicBool::new(true);
-    pool.run(parts.len(), &|i, _| {
-        let Part { layer: l, first, .. } = parts[i];
-        let layer = &network.layers()[l];
-        let (d_weight, d_bias) = &mut *lock(&places[i]);
-        for (b, &PassedRows { x, n, activations, deltas }) in rows.iter().enumerate() {
-            activations.weight_gradient((l, layer), x, n, deltas, (first, b > 0), d_weight);
-            bias_gradient(&deltas[l][..n * layer.n_out], b > 0, d_bias);
-        }
-        if !kernels::all_finite(d_weight) || !kernels::all_finite(d_bias) {
-            is_finite.store(false, Relaxed);
-        }
-    });
-    is_finite.into_inner()
 }
 
 /// The parts of a layer, in the order in which they lie.

@@ -15,7 +15,7 @@ use crate::head::Head;
 use crate::layout::{Layout, layout_for, layout_for_all};
 use crate::locks::lock;
 use crate::network::{Layer, Network};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, Piece, UpdateRule};
 use crate::parts::Parts;
 use crate::pass::Batch;
 use crate::predict::{self, Evaluation, summarize};
@@ -185,8 +185,12 @@ impl<T: Float> Trainer<T> {
     /// # Errors
     /// [`Error::Diverged`], as [`Trainer::gradients`].
     pub fn step(&mut self) -> Result<Step, Error> {
-        let step = self.gradients()?;
-        self.update();
+        let (step, is_updated) = self.pass(true)?;
+        if is_updated {
+            self.step += 1;
+        } else {
+            self.update();
+        }
         Ok(step)
     }
 
@@ -195,7 +199,19 @@ impl<T: Float> Trainer<T> {
     /// # Errors
     /// [`Error::Diverged`] when loss or gradient are not finite; the parameters are then the last good ones.
     pub fn gradients(&mut self) -> Result<Step, Error> {
-        let Self { training, network, data, patches, batches, pool, work, gradient, .. } = self;
+        Ok(self.pass(false)?.0)
+    }
+
+    /// [`Trainer::gradients`]; also says whether the parameters were updated at once, which only happens if they `may` be, and
+    /// changes no bit.
+    fn pass(&mut self, may_update: bool) -> Result<(Step, bool), Error> {
+        let rate = self.rate(self.step);
+        // Nothing must happen to the gradient in between; and parameters are only copied when they are known to be good.
+        let updates = may_update
+            && self.training.l2 == 0.0
+            && !self.training.sum_bias_gradient
+            && !self.step.is_multiple_of(SNAPSHOT_STEPS);
+        let Self { training, network, data, patches, batches, pool, work, gradient, memory, .. } = self;
         let epoch = batches.epoch();
         let ends_epoch = batches.draw();
         let rows = batches.rows();
@@ -204,9 +220,18 @@ impl<T: Float> Trainer<T> {
         let source = Source { data, rows, epoch, factor, turned, patches };
         let batch = Batch { source, network, head: &training.head };
         let work = work.get_or_insert_with(|| Work::new(network, batches.largest(), pool.threads()));
-        let (score, mut is_finite) = match work {
-            Work::ByRows(shards) => shards.gradients(&batch, pool, gradient),
-            Work::ByParameters(parts) => parts.gradients(&batch, pool, gradient),
+        let (score, mut is_finite, is_updated) = match work {
+            Work::ByRows(shards) => {
+                let (score, is_finite) = shards.gradients(&batch, pool, gradient);
+                (score, is_finite, false)
+            }
+            Work::ByParameters(parts) => {
+                let score = parts.pass(&batch, pool);
+                let rule = UpdateRule { optimizer: &training.optimizer, step: self.step + 1, rate };
+                let memory = memory.each_mut().map(|m| &mut **m);
+                let all = Piece { gradient, parameters: &mut network.parameters, memory };
+                (score, parts.gradients(source, pool, all, updates.then_some(rule)), updates)
+            }
         };
         let mut loss = summarize(&training.head, score, n);
         if training.l2 > 0.0 {
@@ -221,7 +246,7 @@ impl<T: Float> Trainer<T> {
             accuracy: loss.accuracy,
             ends_epoch,
         };
-        self.check(step, is_finite)
+        self.check(step, is_finite).map(|step| (step, is_updated))
     }
 
     /// Passes a step on if its loss and its gradient are finite; else goes back to the last good parameters.
@@ -253,12 +278,13 @@ impl<T: Float> Trainer<T> {
             }
         }
         self.step += 1;
-        let pieces = pieces(network.spec().layers(), gradient, &mut network.parameters, memory);
-        let step = self.step;
+        let rule = UpdateRule { optimizer: &training.optimizer, step: self.step, rate };
+        let memory = memory.each_mut().map(|m| &mut **m);
+        let layers = network.spec().layers();
+        let pieces = pieces(layers, Piece { gradient, parameters: &mut network.parameters, memory });
         pool.run(pieces.len(), &|i, _| {
-            let Piece { gradient, parameters, memory, is_weight } = &mut *lock(&pieces[i]);
-            let memory = memory.each_mut().map(|m| &mut **m);
-            training.optimizer.update(step, rate, *is_weight, gradient, memory, parameters);
+            let (piece, are_weights) = &mut *lock(&pieces[i]);
+            piece.update(rule, *are_weights);
         });
     }
 
@@ -287,35 +313,13 @@ impl<T: Float> Work<T> {
 /// Parameters that one task updates.
 const PIECE: usize = 16 * 1024;
 
-struct Piece<'a, T> {
-    gradient: &'a [T],
-    parameters: &'a mut [T],
-    memory: [&'a mut [T]; 2],
-    is_weight: bool,
-}
-
-/// Cuts everything that is laid out as the parameters into pieces, weights and biases apart.
-fn pieces<'a, T: Float>(
-    layers: Vec<Layer>,
-    mut gradient: &'a [T],
-    mut parameters: &'a mut [T],
-    memory: &'a mut [AlignedVec<T>; 2],
-) -> Vec<Mutex<Piece<'a, T>>> {
+/// Cuts everything that is laid out as the parameters into pieces, weights (said to be) and biases apart.
+fn pieces<T: Float>(layers: Vec<Layer>, mut all: Piece<T>) -> Vec<Mutex<(Piece<T>, bool)>> {
     let mut pieces = Vec::new();
-    let [mut first, mut second] = memory.each_mut().map(|m| &mut **m);
-    let parts = layers.into_iter().flat_map(|layer| [(layer.weight, true), (layer.bias, false)]);
-    for (range, is_weight) in parts {
-        let mut left = range.len();
-        while left > 0 {
-            let n = left.min(PIECE);
-            left -= n;
-            pieces.push(Mutex::new(Piece {
-                gradient: gradient.split_off(..n).unwrap_or_default(),
-                parameters: parameters.split_off_mut(..n).unwrap_or_default(),
-                // An optimizer without memory has empty slices here.
-                memory: [&mut first, &mut second].map(|m| m.split_off_mut(..n).unwrap_or_default()),
-                is_weight,
-            }));
+    let ranges = layers.into_iter().flat_map(|layer| [(layer.weight, true), (layer.bias, false)]);
+    for (range, are_weights) in ranges {
+        for first in range.clone().step_by(PIECE) {
+            pieces.push(Mutex::new((all.cut(PIECE.min(range.end - first)), are_weights)));
         }
     }
     pieces
