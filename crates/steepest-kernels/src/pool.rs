@@ -38,8 +38,7 @@ pub struct Pool {
 }
 
 struct Shared {
-    /// The job's number in the high half, how many of its tasks are unclaimed in the low half: one compare-and-swap
-    /// claims a task of exactly this job.
+    /// A [`Ticket`]: one compare-and-swap claims a task.
     ticket: AtomicU64,
     /// Points to the job's function while any of its tasks is unfinished.
     job: AtomicPtr<Task<'static>>,
@@ -50,6 +49,45 @@ struct Shared {
     asleep: Mutex<()>,
     wake: Condvar,
     stop: AtomicBool,
+}
+
+/// Which tasks of the current job are unclaimed, `first..end`, and the job's number, so that no two are alike.
+#[derive(Clone, Copy)]
+struct Ticket(u64);
+
+impl Ticket {
+    const BITS: u32 = 24;
+    const MOST: usize = (1 << Self::BITS) - 1;
+
+    fn new(number: u64, n: usize) -> Self {
+        Self(number << (2 * Self::BITS) | n as u64)
+    }
+
+    fn number(self) -> u64 {
+        self.0 >> (2 * Self::BITS)
+    }
+
+    fn first(self) -> usize {
+        (self.0 >> Self::BITS) as usize & Self::MOST
+    }
+
+    fn end(self) -> usize {
+        self.0 as usize & Self::MOST
+    }
+
+    fn is_empty(self) -> bool {
+        self.first() == self.end()
+    }
+
+    /// The task that a thread should take, and what is left: the calling thread takes the first, workers the last. So when a
+    /// job of the same kind comes again, most tasks go to the thread in whose cache their data is.
+    fn claim(self, thread: usize) -> (usize, Self) {
+        if thread == 0 {
+            (self.first(), Self(self.0 + (1 << Self::BITS)))
+        } else {
+            (self.end() - 1, Self(self.0 - 1))
+        }
+    }
 }
 
 impl Pool {
@@ -85,12 +123,13 @@ impl Pool {
     /// the same time, so it may choose a buffer.
     ///
     /// # Panics
-    /// When a task panics (after the others are done).
+    /// When a task panics (after the others are done), or there are 2^24 tasks or more.
     pub fn run(&mut self, n: usize, task: &(dyn Fn(usize, usize) + Sync)) {
         if self.workers.is_empty() || n <= 1 || self.works_alone() {
             (0..n).for_each(|i| task(i, 0));
             return;
         }
+        assert!(n <= Ticket::MOST);
         let start = Instant::now();
         let shared = &*self.shared;
         // SAFETY: only the lifetime is forgotten. Workers use the pointer only between claiming and finishing a
@@ -98,8 +137,8 @@ impl Pool {
         let mut task: Task<'static> = unsafe { std::mem::transmute(task) };
         shared.unfinished.store(n, Relaxed);
         shared.job.store(&raw mut task, Relaxed);
-        let number = (shared.ticket.load(Relaxed) >> 32).wrapping_add(1);
-        shared.ticket.store(number << 32 | n as u64, SeqCst);
+        let number = Ticket(shared.ticket.load(Relaxed)).number().wrapping_add(1);
+        shared.ticket.store(Ticket::new(number, n).0, SeqCst);
         if shared.sleepers.load(SeqCst) > 0 {
             let _guard = shared.asleep.lock().unwrap_or_else(|e| e.into_inner());
             shared.wake.notify_all();
@@ -156,17 +195,17 @@ impl Drop for Pool {
 impl Shared {
     /// Runs one task of the current job, if one is left.
     fn claim_and_run(&self, thread: usize) -> bool {
-        let mut ticket = self.ticket.load(Acquire);
-        loop {
-            if ticket as u32 == 0 {
+        let mut ticket = Ticket(self.ticket.load(Acquire));
+        let index = loop {
+            if ticket.is_empty() {
                 return false;
             }
-            match self.ticket.compare_exchange_weak(ticket, ticket - 1, AcqRel, Acquire) {
-                Ok(_) => break,
-                Err(now) => ticket = now,
+            let (index, left) = ticket.claim(thread);
+            match self.ticket.compare_exchange_weak(ticket.0, left.0, AcqRel, Acquire) {
+                Ok(_) => break index,
+                Err(now) => ticket = Ticket(now),
             }
-        }
-        let index = (ticket as u32 - 1) as usize;
+        };
         // SAFETY: a task of this job is claimed and unfinished, so `run` is still there, and with it what `job`
         // points to.
         let task = unsafe { *self.job.load(Relaxed) };
@@ -198,7 +237,7 @@ impl Shared {
     fn sleep(&self) {
         let mut guard = self.asleep.lock().unwrap_or_else(|e| e.into_inner());
         self.sleepers.fetch_add(1, SeqCst);
-        while self.ticket.load(SeqCst) as u32 == 0 && !self.stop.load(SeqCst) {
+        while Ticket(self.ticket.load(SeqCst)).is_empty() && !self.stop.load(SeqCst) {
             guard = self.wake.wait(guard).unwrap_or_else(|e| e.into_inner());
         }
         self.sleepers.fetch_sub(1, SeqCst);
