@@ -36,7 +36,23 @@ impl<T: Float> Kernel for Widen<'_, T> {
 /// When the lengths differ.
 pub fn narrow<F: Float, T: Float>(x: &[F], factor: f64, out: &mut [T]) {
     assert_eq!(x.len(), out.len());
-    for (out, &x) in out.iter_mut().zip(x) {
-        *out = T::from_f64(x.to_f64() * factor);
+    dispatch(Narrow { x, factor, out });
+}
+
+struct Narrow<'a, F, T> {
+    x: &'a [F],
+    factor: f64,
+    out: &'a mut [T],
+}
+
+impl<F: Float, T: Float> Kernel for Narrow<'_, F, T> {
+    type Output = ();
+
+    // As above.
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (out, &x) in self.out.iter_mut().zip(self.x) {
+            *out = T::from_f64(x.to_f64() * self.factor);
+        }
     }
 }

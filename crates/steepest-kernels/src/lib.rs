@@ -39,7 +39,7 @@ pub use pool::Pool;
 pub use products::{
     Inputs, affine, affine_turned, backpropagate, is_large, weight_gradient, weight_gradient_turned,
 };
-pub use simd::{Element, InstructionSet, instruction_set};
+pub use simd::{Element, InstructionSet, instruction_set, prefetch_slice};
 pub use softmax::{
     SoftmaxShift, add_column_exps, count_first_largest, maximum, softmax_columns, softmax_rows,
 };

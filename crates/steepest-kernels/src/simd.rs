@@ -162,6 +162,14 @@ pub fn prefetch(p: *const u8) {
     let _ = p;
 }
 
+/// Asks for what will soon be read.
+pub fn prefetch_slice<T>(x: &[T]) {
+    const LINE: usize = 64;
+    for i in (0..size_of_val(x)).step_by(LINE) {
+        prefetch(x.as_ptr().cast::<u8>().wrapping_add(i));
+    }
+}
+
 /// Asks for the cache line at `p`, which will be needed later: it goes to the second cache.
 #[inline(always)]
 pub fn prefetch_later(p: *const u8) {

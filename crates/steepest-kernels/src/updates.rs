@@ -158,11 +158,12 @@ impl<T: Float> Kernel for Adam<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let s = self.step;
+        // Root and division take longest: what they share is taken out, as PyTorch does.
+        let (rate, root) = (s.rate / s.correction1, T::ONE / s.correction2.sqrt());
         for (((w, v), m), &d) in self.w.iter_mut().zip(self.v).zip(self.m).zip(self.d) {
             *m = without_tiny(s.beta1 * *m + (T::ONE - s.beta1) * d);
             *v = without_tiny(s.beta2 * *v + (T::ONE - s.beta2) * d * d);
-            let (m_hat, v_hat) = (*m / s.correction1, *v / s.correction2);
-            *w = *w - s.rate * s.decay * *w - s.rate * m_hat / (v_hat.sqrt() + s.epsilon);
+            *w = *w - s.rate * s.decay * *w - rate * *m / (v.sqrt() * root + s.epsilon);
         }
     }
 }

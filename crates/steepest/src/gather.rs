@@ -121,6 +121,9 @@ fn pieces<'a, T: Float>(
     x.x.chunks(Ink::ROWS * x.n_in).map(move |rows| Inputs { x: rows, ..x }).zip(inks)
 }
 
+/// How many rows ahead rows are asked for: they lie anywhere, and memory is slow to answer.
+const AHEAD: usize = 4;
+
 /// Where rows are brought together that do not lie together in the data set.
 pub(crate) struct Gather<T> {
     bytes: Vec<u8>,
@@ -156,6 +159,11 @@ impl<T: Float> Gather<T> {
                 if !is_here {
                     self.bytes.clear();
                     for i in 0..n {
+                        if i + AHEAD < n {
+                            kernels::prefetch_slice(
+                                &all[row(i + AHEAD) * width..(row(i + AHEAD) + 1) * width],
+                            );
+                        }
                         self.bytes.extend_from_slice(&all[row(i) * width..(row(i) + 1) * width]);
                     }
                 }
@@ -198,6 +206,9 @@ impl<T: Float> Gather<T> {
         if !is_here {
             self.floats.resize(n * width, T::ZERO);
             for (i, out) in self.floats.chunks_exact_mut(width).enumerate() {
+                if i + AHEAD < n {
+                    kernels::prefetch_slice(&all[row(i + AHEAD) * width..(row(i + AHEAD) + 1) * width]);
+                }
                 kernels::narrow(&all[row(i) * width..(row(i) + 1) * width], source.factor, out);
             }
         }

@@ -13,7 +13,7 @@ pub(crate) const BLOCK: usize = Ink::ROWS;
 /// Rows that go through this network together: more where it is the weights that do not stay in the cache.
 pub(crate) fn block_rows<T: Float>(network: &Network<T>) -> usize {
     let is_large = |layer: &Layer| kernels::is_large::<T>(layer.n_in, layer.n_out);
-    if network.layers().iter().any(is_large) { 4 * BLOCK } else { BLOCK }
+    if network.layers().iter().any(is_large) { 8 * BLOCK } else { BLOCK }
 }
 
 /// What all rows of a step share.
