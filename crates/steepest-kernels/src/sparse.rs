@@ -8,10 +8,10 @@
 // Tiles are arrays of registers, and are written as such.
 #![allow(clippy::needless_range_loop)]
 
-use crate::Float;
 use crate::ink::Ink;
 use crate::products::Inputs;
-use crate::simd::{Kernel, Registers, Simd, dispatch};
+use crate::simd::{Kernel, MAX_LANES, Registers, Simd, dispatch};
+use crate::{AlignedVec, Float};
 
 /// `out = factor x wᵀ + bias`, as [`crate::affine`], by a walk over `ink`, that of `x`.
 ///
@@ -33,7 +33,7 @@ pub fn affine_sparse<T: Float>(
         Some(bias) => out.chunks_exact_mut(n_out).for_each(|out| out.copy_from_slice(bias)),
         None => out.fill(T::ZERO),
     }
-    dispatch(Forward { inputs, ink, w_t, out });
+    dispatch(Forward { inputs, ink, w_t, out, near: AlignedVec::zeros(0) });
 }
 
 /// [`affine_sparse`] of a single row, bit for bit, without looking for its ink first: its sums stay in registers.
@@ -183,6 +183,9 @@ struct Forward<'a, T> {
     w_t: &'a [T],
     /// Holds the bias to begin with.
     out: &'a mut [T],
+    /// Where the sums of some units lie meanwhile, row after row, if those of `out` lie so far apart that they would drive each
+    /// other out of the first cache.
+    near: AlignedVec<T>,
 }
 
 impl<T: Float> Kernel for Forward<'_, T> {
@@ -190,7 +193,12 @@ impl<T: Float> Kernel for Forward<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self) {
-        for_all_units!(S, T, self.w_t.len() / self.inputs.n_in, self);
+        const MOST_UNITS: usize = 8 * MAX_LANES;
+        let n_out = self.w_t.len() / self.inputs.n_in;
+        if n_out > MOST_UNITS {
+            self.near = AlignedVec::zeros(Ink::ROWS * MOST_UNITS);
+        }
+        for_all_units!(S, T, n_out, self);
     }
 }
 
@@ -198,43 +206,67 @@ impl<T: Float> Forward<'_, T> {
     /// `V` registers of units for all rows; with `PARTIAL`, the units that are left, fewer than a register holds.
     #[inline(always)]
     fn units<S: Simd, const V: usize, const PARTIAL: bool>(&mut self, unit: usize) {
-        let Inputs { x, n_in, factor } = self.inputs;
-        let n_out = self.w_t.len() / n_in;
-        let lanes = T::Register::<S>::LANES;
-        let rest = n_out - unit;
-        let factor = T::Register::<S>::splat(factor);
-        for first in (0..n_in).step_by(2) {
-            let mut pair = self.ink.pair(first, n_in);
-            if pair.rows == 0 {
-                continue;
-            }
-            let mut w = [[factor; V]; 2];
-            // SAFETY: columns are below `n_in`, the rows of `w_t`; rows are those of `x` and `out` that have ink; `V`
-            // registers, or `rest` numbers, lie within each row of `w_t` and `out` from `unit` on.
-            unsafe {
-                for v in 0..V {
-                    for (i, column) in [pair.first, pair.second].into_iter().enumerate() {
-                        let p = self.w_t.as_ptr().add(column * n_out + unit + v * lanes);
-                        let loaded = if PARTIAL {
-                            T::Register::<S>::load_first(p, rest)
-                        } else {
-                            T::Register::<S>::load(p)
-                        };
-                        w[i][v] = loaded.mul(factor);
-                    }
+        let n_out = self.w_t.len() / self.inputs.n_in;
+        let count = if PARTIAL { n_out - unit } else { V * T::Register::<S>::LANES };
+        let Self { inputs, ink, w_t, out, near } = self;
+        if near.is_empty() {
+            return walk::<S, T, V, PARTIAL>(*inputs, ink, w_t, unit, (&mut out[unit..], n_out));
+        }
+        for (near, out) in near.chunks_exact_mut(count).zip(out.chunks_exact(n_out)) {
+            near.copy_from_slice(&out[unit..unit + count]);
+        }
+        walk::<S, T, V, PARTIAL>(*inputs, ink, w_t, unit, (near, count));
+        for (near, out) in near.chunks_exact(count).zip(out.chunks_exact_mut(n_out)) {
+            out[unit..unit + count].copy_from_slice(near);
+        }
+    }
+}
+
+/// Adds to the sums of some units from `unit` on, which lie `stride` apart from row to row.
+#[inline(always)]
+fn walk<S: Simd, T: Float, const V: usize, const PARTIAL: bool>(
+    inputs: Inputs<T, u8>,
+    ink: &Ink,
+    w_t: &[T],
+    unit: usize,
+    (sums, stride): (&mut [T], usize),
+) {
+    let Inputs { x, n_in, factor } = inputs;
+    let n_out = w_t.len() / n_in;
+    let lanes = T::Register::<S>::LANES;
+    let rest = n_out - unit;
+    let factor = T::Register::<S>::splat(factor);
+    for first in (0..n_in).step_by(2) {
+        let mut pair = ink.pair(first, n_in);
+        if pair.rows == 0 {
+            continue;
+        }
+        let mut w = [[factor; V]; 2];
+        // SAFETY: columns are below `n_in`, the rows of `w_t`; rows are those of `x` and `sums` that have ink; `V`
+        // registers, or `rest` numbers, lie within each row of `w_t` from `unit` on, and within each row of `sums`.
+        unsafe {
+            for v in 0..V {
+                for (i, column) in [pair.first, pair.second].into_iter().enumerate() {
+                    let p = w_t.as_ptr().add(column * n_out + unit + v * lanes);
+                    let loaded = if PARTIAL {
+                        T::Register::<S>::load_first(p, rest)
+                    } else {
+                        T::Register::<S>::load(p)
+                    };
+                    w[i][v] = loaded.mul(factor);
                 }
-                while let Some(row) = pair.next_row() {
-                    let [x0, x1] = pair.load::<S, T>(x, n_in, row);
-                    let p = self.out.as_mut_ptr().add(row * n_out + unit);
-                    for v in 0..V {
-                        let p = p.add(v * lanes);
-                        if PARTIAL {
-                            let sum = T::Register::<S>::load_first(p, rest);
-                            x1.mul_add(w[1][v], x0.mul_add(w[0][v], sum)).store_first(p, rest);
-                        } else {
-                            let sum = T::Register::<S>::load(p);
-                            x1.mul_add(w[1][v], x0.mul_add(w[0][v], sum)).store(p);
-                        }
+            }
+            while let Some(row) = pair.next_row() {
+                let [x0, x1] = pair.load::<S, T>(x, n_in, row);
+                let p = sums.as_mut_ptr().add(row * stride);
+                for v in 0..V {
+                    let p = p.add(v * lanes);
+                    if PARTIAL {
+                        let sum = T::Register::<S>::load_first(p, rest);
+                        x1.mul_add(w[1][v], x0.mul_add(w[0][v], sum)).store_first(p, rest);
+                    } else {
+                        let sum = T::Register::<S>::load(p);
+                        x1.mul_add(w[1][v], x0.mul_add(w[0][v], sum)).store(p);
                     }
                 }
             }
@@ -417,7 +449,8 @@ mod tests {
                 ink.find(&x, n_in);
                 for set in InstructionSet::available() {
                     let (mut out, mut expected) = (bias.repeat(rows), delta.clone());
-                    dispatch_on(set, Forward { inputs, ink: &ink, w_t: &w_t, out: &mut out });
+                    let near = AlignedVec::zeros(0);
+                    dispatch_on(set, Forward { inputs, ink: &ink, w_t: &w_t, out: &mut out, near });
                     reference::affine(&plain, &w, Some(&bias), n_in, &mut expected);
                     assert_close(&out, &expected, tolerance);
 
