@@ -14,13 +14,17 @@ fn data(n: usize) -> Dataset {
     Dataset::new(Inputs::Bytes(x), 30, Some(Targets::Classes { labels, names })).unwrap()
 }
 
-fn train<T: Float>(recipe: &Recipe, data: &Dataset, threads: usize) -> Vec<T> {
+fn trainer<T: Float>(recipe: &Recipe, data: &Dataset, threads: usize) -> Trainer<T> {
     let plan = Plan::new(recipe.clone(), data).unwrap();
     let init = &plan.recipe.network;
     let network = Network::random(plan.network.clone(), init.weights, init.biases, recipe.seed);
     let train = data.select(&plan.split.train);
-    let mut trainer = Trainer::<T>::new(plan.training.clone(), network, train, plan.batches(), threads);
-    for _ in 0..plan.training.total_steps {
+    Trainer::new(plan.training.clone(), network, train, plan.batches(), threads)
+}
+
+fn train<T: Float>(recipe: &Recipe, data: &Dataset, threads: usize) -> Vec<T> {
+    let mut trainer = trainer(recipe, data, threads);
+    for _ in 0..trainer.training().total_steps {
         trainer.step().unwrap();
     }
     trainer.network().parameters.to_vec()
@@ -60,6 +64,105 @@ fn wide_layers_give_the_same_bits_on_any_number_of_threads() {
     let recipe = Recipe::parse(text, &[]).unwrap();
     let one: Vec<f32> = train(&recipe, &data, 1);
     for threads in 2..=3 {
+        let several: Vec<f32> = train(&recipe, &data, threads);
+        assert!(one.iter().zip(&several).all(|(a, b)| a.to_bits() == b.to_bits()), "{threads} threads");
+    }
+}
+
+/// Batches that are small beside their network: parts of the gradient instead of shards.
+#[test]
+fn parts_give_the_same_bits_on_any_number_of_threads() {
+    let data = data(700);
+    for text in [
+        "[network]\nhidden = [600]\n[training]\nbatch_size = 300\niterations = 6\noptimizer = \"adam\"",
+        "[network]\nhidden = [70, 500]\n[training]\nbatch_size = 300\niterations = 6\nl2 = 0.01",
+        "[network]\nhidden = [600]\n[training]\nbatch_size = 300\niterations = 6\n[quirks]\nsoftmax_axis = \"batch\"",
+        "[network]\nhidden = [600]\n[training]\nbatch_size = 300\niterations = 6\n[quirks]\nsoftmax_shift = \"batch\"",
+    ] {
+        let recipe = Recipe::parse(text, &[]).unwrap();
+        let one: Vec<f32> = train(&recipe, &data, 1);
+        for threads in 2..=3 {
+            let several: Vec<f32> = train(&recipe, &data, threads);
+            assert!(one.iter().zip(&several).all(|(a, b)| a.to_bits() == b.to_bits()), "{threads}: {text}");
+        }
+    }
+}
+
+/// The parameters may move as soon as a part of the gradient is there; that changes no bit.
+#[test]
+fn a_step_is_a_gradient_and_an_update() {
+    let data = data(700);
+    for optimizer in ["sgd", "nesterov", "adam"] {
+        let text = format!(
+            "[network]\nhidden = [600]\n[training]\nbatch_size = 300\noptimizer = \"{optimizer}\"\niterations = 6"
+        );
+        let recipe = Recipe::parse(&text, &[]).unwrap();
+        let at_once: Vec<f32> = train(&recipe, &data, 2);
+        let mut trainer = trainer::<f32>(&recipe, &data, 2);
+        for _ in 0..6 {
+            trainer.gradients().unwrap();
+            trainer.update();
+        }
+        let apart = trainer.network().parameters;
+        assert!(at_once.iter().zip(&*apart).all(|(a, b)| a.to_bits() == b.to_bits()), "{optimizer}");
+    }
+}
+
+/// A pixel of an image of 16 x 16 with ink in a quarter of its squares of 4 x 4.
+fn image_byte(row: usize, i: usize) -> u8 {
+    let square = i % 16 / 4 + i / 64 * 4;
+    if (square * 7 + row).is_multiple_of(4) { (i * 37 + row * row) as u8 } else { 0 }
+}
+
+/// Parts, shards and patches are ways to the same gradient.
+#[test]
+fn every_way_leads_to_the_same_gradient() {
+    let labels = |n: usize| Targets::Classes {
+        labels: (0..n as u32).map(|row| row % 500 % 7).collect(),
+        names: (0..10).map(|c| c.to_string()).collect(),
+    };
+    // The same 500 rows again and again have the same mean gradient.
+    let bytes = |n: usize| {
+        (0..n).flat_map(|row| (0..256).map(move |i| image_byte(row % 500, i))).collect::<Vec<u8>>()
+    };
+    let gradient = |inputs: Inputs, n: usize, hidden: usize| {
+        let text = format!(
+            "[data]\nval_split = 0\ndivide_by = 255\n[network]\nhidden = [{hidden}]\n[training]\nbatch_size = \"full\""
+        );
+        let data = Dataset::new(inputs, 256, Some(labels(n))).unwrap();
+        let mut trainer = trainer::<f64>(&Recipe::parse(&text, &[]).unwrap(), &data, 2);
+        let step = trainer.gradients().unwrap();
+        (step.loss, trainer.gradient())
+    };
+    for hidden in [10, 300] {
+        let numbers = |n| Inputs::F64(bytes(n).into_iter().map(f64::from).collect());
+        let (loss, expected) = gradient(numbers(500), 500, hidden);
+        let largest = expected.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+        assert!(largest > 0.0);
+        for (name, (other_loss, other)) in [
+            ("bytes", gradient(Inputs::Bytes(bytes(500)), 500, hidden)),
+            ("many bytes", gradient(Inputs::Bytes(bytes(1500)), 1500, hidden)),
+            ("many numbers", gradient(numbers(1500), 1500, hidden)),
+        ] {
+            assert!((loss - other_loss).abs() < 1e-12, "{hidden} units, {name}: {loss}, {other_loss}");
+            let off = expected.iter().zip(&*other).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+            assert!(off <= 1e-12 * largest, "{hidden} units, {name}: off by {off:.1e} of {largest:.1e}");
+        }
+    }
+}
+
+/// Full batches of images, through a narrow layer, go as patches.
+#[test]
+fn patches_give_the_same_bits_on_any_number_of_threads() {
+    let bytes = (0..700).flat_map(|row| (0..256).map(move |i| image_byte(row, i))).collect();
+    let names = (0..10).map(|c| c.to_string()).collect();
+    let labels = (0..700).map(|row| row % 7).collect();
+    let data = Dataset::new(Inputs::Bytes(bytes), 256, Some(Targets::Classes { labels, names })).unwrap();
+    let recipe =
+        Recipe::parse("[network]\nhidden = [10]\n[training]\nbatch_size = \"full\"\niterations = 7", &[]);
+    let recipe = recipe.unwrap();
+    let one: Vec<f32> = train(&recipe, &data, 1);
+    for threads in 2..=4 {
         let several: Vec<f32> = train(&recipe, &data, threads);
         assert!(one.iter().zip(&several).all(|(a, b)| a.to_bits() == b.to_bits()), "{threads} threads");
     }
