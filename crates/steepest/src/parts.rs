@@ -64,7 +64,7 @@ impl<T: Float> Parts<T> {
 
     /// For batches of at most so many rows.
     pub fn new(network: &Network<T>, most_rows: usize) -> Self {
-        let size = block_rows(network).min(most_rows);
+        let size = block_rows(network).min(most_rows.max(1));
         let held = || Held {
             gather: Gather::new(),
             targets: GatherTargets::default(),
