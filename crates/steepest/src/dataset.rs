@@ -93,7 +93,8 @@ pub enum DatasetError {
 /// Inputs `(n_samples, n_features)` and, unless they are only to be predicted, their targets.
 #[derive(Clone)]
 pub struct Dataset {
-    inputs: Inputs,
+    /// Clones share them.
+    inputs: Arc<Inputs>,
     n_features: usize,
     targets: Option<Targets>,
     image: Option<(usize, usize)>,
@@ -125,7 +126,7 @@ impl Dataset {
                 return Err(DatasetError::Label { row, label: labels[row], n_classes: names.len() });
             }
         }
-        Ok(Self { inputs, n_features, targets, image: None })
+        Ok(Self { inputs: Arc::new(inputs), n_features, targets, image: None })
     }
 
     /// Says that each row is an image of `height` x `width` grey pixels. Ignored when that is not the row's length.
@@ -137,7 +138,7 @@ impl Dataset {
 
     /// Rows.
     pub fn n_samples(&self) -> usize {
-        match &self.inputs {
+        match &*self.inputs {
             Inputs::Drawn { rows, .. } => rows.len(),
             Inputs::Bytes(x) => x.len() / self.n_features,
             Inputs::F32(x) => x.len() / self.n_features,
@@ -157,7 +158,7 @@ impl Dataset {
 
     /// Whether rows come as bytes, stored or drawn.
     pub fn is_bytes(&self) -> bool {
-        matches!(self.inputs, Inputs::Bytes(_) | Inputs::Drawn { .. })
+        matches!(*self.inputs, Inputs::Bytes(_) | Inputs::Drawn { .. })
     }
 
     /// The targets, if there are any.
@@ -198,7 +199,7 @@ impl Dataset {
     /// When a row does not exist.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
-        let inputs = match &self.inputs {
+        let inputs = match &*self.inputs {
             Inputs::Bytes(x) => Inputs::Bytes(gather(x, self.n_features, rows)),
             Inputs::F32(x) => Inputs::F32(gather(x, self.n_features, rows)),
             Inputs::F64(x) => Inputs::F64(gather(x, self.n_features, rows)),
@@ -214,7 +215,7 @@ impl Dataset {
                 Targets::Values { values: gather(values, *n_outputs, rows), n_outputs: *n_outputs }
             }
         });
-        Self { inputs, targets, ..*self }
+        Self { inputs: Arc::new(inputs), targets, ..*self }
     }
 }
 
