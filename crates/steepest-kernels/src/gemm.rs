@@ -25,7 +25,7 @@
 // Tiles are matrices of registers, and are written as such.
 #![allow(clippy::needless_range_loop)]
 
-use crate::simd::{Kernel, Registers, Simd, prefetch, prefetch_later};
+use crate::simd::{Kernel, MAX_LANES, Registers, Simd, prefetch, prefetch_later};
 use crate::walks::{tiles, with_constant};
 use crate::{AlignedVec, Float};
 
@@ -72,23 +72,29 @@ const V: usize = 2;
 impl<T: Float> Gemm<'_, T> {
     #[inline(always)]
     fn blocks<S: Simd, const TALLEST: usize>(mut self) {
-        let (m, width) = (self.c.len() / self.n, V * T::Register::<S>::LANES);
+        let lanes = T::Register::<S>::LANES;
+        let (m, width) = (self.c.len() / self.n, V * lanes);
         let depth = DEPTH.min(self.k);
-        let mut block = AlignedVec::zeros(HEIGHT.min(m) * depth);
-        let mut strip = AlignedVec::zeros(depth * width);
-        for term in (0..self.k).step_by(DEPTH) {
-            let terms = DEPTH.min(self.k - term);
+        // With room for what [`pack`] writes too much.
+        let mut block = AlignedVec::zeros(HEIGHT.min(m) * depth + lanes);
+        let mut strip = AlignedVec::zeros(depth * width + lanes);
+        for (term, terms) in tiles(self.k, DEPTH) {
             for row in (0..m).step_by(HEIGHT) {
                 let rows = HEIGHT.min(m - row);
                 for (first, count) in tiles(rows, TALLEST) {
-                    let panel = &mut block[first * terms..][..count * terms];
-                    pack(self.a, (row + first, term), (count, terms), count, self.factor, panel);
+                    pack::<S, T>(
+                        self.a,
+                        (row + first, term),
+                        (count, terms),
+                        count,
+                        &mut block[first * terms..],
+                    );
                 }
                 for column in (0..self.n).step_by(width) {
                     let columns = width.min(self.n - column);
                     // B transposed: its columns are what is packed as rows.
                     let b = Matrix { strides: (self.b.strides.1, self.b.strides.0), ..self.b };
-                    pack(b, (column, term), (columns, terms), width, T::ONE, &mut strip);
+                    pack::<S, T>(b, (column, term), (columns, terms), width, &mut strip);
                     let next = (column + width, term);
                     let after = (width.min(self.n.saturating_sub(column + width)), terms);
                     let n_tiles = rows.div_ceil(TALLEST);
@@ -137,6 +143,7 @@ impl<T: Float> Gemm<'_, T> {
                 }
             }
         }
+        let factor = T::Register::<S>::splat(self.factor);
         let bias = self.bias.filter(|_| is_first).map(|bias| &bias[column..]);
         let adds = self.add || !is_first;
         for v in 0..V {
@@ -156,7 +163,7 @@ impl<T: Float> Gemm<'_, T> {
                 let bias = bias.map(|bias| load(bias.as_ptr().add(v * lanes)));
                 for r in 0..R {
                     let p = c.as_mut_ptr().add(r * n + column + v * lanes);
-                    let mut sum = sums[r][v];
+                    let mut sum = sums[r][v].mul(factor);
                     if let Some(bias) = bias {
                         sum = sum.add(bias);
                     }
@@ -170,38 +177,58 @@ impl<T: Float> Gemm<'_, T> {
     }
 }
 
-/// Writes `rows x columns` of a matrix from `(row, column)` on, times `factor`, column after column, each with room for
-/// `height` rows, the last of which are zero.
+/// Writes `rows x columns` of a matrix from `(row, column)` on, column after column, each with room for `height` rows. What is
+/// written there beyond `rows` has no meaning, and goes on for up to a register behind the last column.
 #[inline(always)]
-fn pack<T: Float>(
+fn pack<S: Simd, T: Float>(
     matrix: Matrix<T>,
     (row, column): (usize, usize),
     (rows, columns): (usize, usize),
     height: usize,
-    factor: T,
     out: &mut [T],
 ) {
+    let lanes = T::Register::<S>::LANES;
     let (down, right) = matrix.strides;
     let numbers = &matrix.numbers[row * down + column * right..];
-    if rows < height {
-        out.fill(T::ZERO);
-    }
+    assert!(rows > 0 && columns > 0 && rows <= height && (down == 1 || right == 1));
+    assert!(
+        numbers.len() > (rows - 1) * down + (columns - 1) * right && out.len() >= columns * height + lanes
+    );
+    // SAFETY (both blocks): numbers are read from the rows and columns that were just found to be there, and no write reaches
+    // further than a register behind `height` rows of the last column.
     if down == 1 {
-        for (j, out) in out.chunks_exact_mut(height).take(columns).enumerate() {
-            let column = &numbers[j * right..][..rows];
-            out.iter_mut().zip(column).for_each(|(out, &x)| *out = x * factor);
+        for j in 0..columns {
+            for i in (0..rows).step_by(lanes) {
+                let from = numbers[j * right + i..].as_ptr();
+                unsafe {
+                    let column = if rows - i >= lanes {
+                        T::Register::<S>::load(from)
+                    } else {
+                        T::Register::<S>::load_first(from, rows - i)
+                    };
+                    column.store(out.as_mut_ptr().add(j * height + i));
+                }
+            }
         }
         return;
     }
-    // In small squares, so that each cache line that is read is used whole while it is near.
-    const SQUARE: usize = 8;
-    for i in (0..rows).step_by(SQUARE) {
-        for j in (0..columns).step_by(2 * SQUARE) {
-            for j in j..columns.min(j + 2 * SQUARE) {
-                for i in i..rows.min(i + SQUARE) {
-                    out[j * height + i] = numbers[i * down + j * right] * factor;
+    let whole = columns / lanes * lanes;
+    for j in (0..whole).step_by(lanes) {
+        for i in (0..rows).step_by(lanes) {
+            // The last square overlaps the one before, so that it spoils none of the columns to come.
+            let i = i.min(height.saturating_sub(lanes));
+            unsafe {
+                let mut square = [numbers.as_ptr(); MAX_LANES];
+                for (l, row) in square.iter_mut().enumerate().take(lanes) {
+                    *row = row.add((i + l).min(rows - 1) * down + j);
                 }
+                T::Register::<S>::transpose(&square, out.as_mut_ptr().add(j * height + i), height);
             }
+        }
+    }
+    for j in whole..columns {
+        for i in 0..rows {
+            out[j * height + i] = numbers[i * down + j];
         }
     }
 }

@@ -72,6 +72,11 @@ pub trait Registers<T: Float>: Copy {
     fn sum(self) -> T;
     /// The sums of four registers.
     fn sums(registers: [Self; 4]) -> [T; 4];
+    /// Writes a square with rows and columns exchanged: the first numbers of the first `LANES` rows, then, `stride` numbers on,
+    /// their second ones, and so on, always in this order: with a small `stride`, what comes later is what stays.
+    /// # Safety
+    /// `LANES` numbers can be read from each of the first `LANES` rows, and written to `to`, `to + stride`, ...
+    unsafe fn transpose(rows: &[*const T; MAX_LANES], to: *mut T, stride: usize);
 }
 
 /// What inputs may be stored as, where the arithmetic is in `T`: numbers of that type, or bytes.
@@ -411,5 +416,27 @@ impl<T: Float, const N: usize> Registers<T> for Array<T, N> {
     #[inline(always)]
     fn sums(registers: [Self; 4]) -> [T; 4] {
         registers.map(Self::sum)
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: &[*const T; MAX_LANES], to: *mut T, stride: usize) {
+        // SAFETY: passed on to the caller.
+        unsafe { transpose_plainly::<N, T>(rows, to, stride) }
+    }
+}
+
+/// [`Registers::transpose`], number by number.
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(crate) unsafe fn transpose_plainly<const LANES: usize, T: Float>(
+    rows: &[*const T; MAX_LANES],
+    to: *mut T,
+    stride: usize,
+) {
+    for column in 0..LANES {
+        for (i, row) in rows.iter().enumerate().take(LANES) {
+            // SAFETY: as the caller says.
+            unsafe { *to.add(column * stride + i) = *row.add(column) }
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::simd::{Kernel, Registers, Simd};
+use crate::simd::{Kernel, MAX_LANES, Registers, Simd, transpose_plainly};
 
 /// Runs a kernel on AVX2 registers.
 #[target_feature(enable = "avx2,fma")]
@@ -80,7 +80,7 @@ macro_rules! registers {
      |$lp:ident, $ln:ident| $load_first:expr, |$sv:ident, $sp:ident, $sn:ident| $store_first:expr,
      |$kv:ident, $ko:ident, $kn:ident| $keep_first:expr, |$qv:ident, $qo:ident| $equal:expr,
      |$mv:ident| $maximum:expr,
-     |$ev:ident| $exp:expr, |$uv:ident| $sum:expr, |$fv:ident| $sums:expr, |$bp:ident| $load_bytes:expr) => {
+     |$ev:ident| $exp:expr, |$uv:ident| $sum:expr, |$fv:ident| $sums:expr, |$bp:ident| $load_bytes:expr, $transpose:path) => {
         // SAFETY (every block): a value of this type exists only where its instructions do (see the module's head);
         // memory is touched as the caller of `load` and `store` allows.
         #[allow(clippy::undocumented_unsafe_blocks)]
@@ -168,6 +168,10 @@ macro_rules! registers {
             fn sums($fv: [Self; 4]) -> [$t; 4] {
                 $sums
             }
+            #[inline(always)]
+            unsafe fn transpose(rows: &[*const $t; MAX_LANES], to: *mut $t, stride: usize) {
+                unsafe { $transpose(rows, to, stride) }
+            }
         }
     };
 }
@@ -194,7 +198,8 @@ registers!(
     |v| exp_f32(v),
     |v| _mm512_reduce_add_ps(v),
     |v| four_sums([halved(v[0].0), halved(v[1].0), halved(v[2].0), halved(v[3].0)]),
-    |p| _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast())))
+    |p| _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast()))),
+    transpose_16
 );
 registers!(
     F64x8,
@@ -218,7 +223,8 @@ registers!(
     |v| exp_f64(v),
     |v| _mm512_reduce_add_pd(v),
     |v| [v[0].sum(), v[1].sum(), v[2].sum(), v[3].sum()],
-    |p| _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())))
+    |p| _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast()))),
+    transpose_plainly::<8, f64>
 );
 registers!(
     F32x8,
@@ -250,7 +256,8 @@ registers!(
         _mm_cvtss_f32(_mm_add_ss(quarters, _mm_shuffle_ps::<1>(quarters, quarters)))
     },
     |v| four_sums([v[0].0, v[1].0, v[2].0, v[3].0]),
-    |p| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())))
+    |p| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast()))),
+    transpose_8
 );
 registers!(
     F64x4,
@@ -280,8 +287,83 @@ registers!(
         _mm_cvtsd_f64(_mm_add_sd(halves, _mm_unpackhi_pd(halves, halves)))
     },
     |v| [v[0].sum(), v[1].sum(), v[2].sum(), v[3].sum()],
-    |p| _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(p.cast::<i32>().read_unaligned())))
+    |p| _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(p.cast::<i32>().read_unaligned()))),
+    transpose_plainly::<4, f64>
 );
+
+/// [`Registers::transpose`] of 16 x 16, in squares of 4 x 4 and then square by square.
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn transpose_16(rows: &[*const f32; MAX_LANES], to: *mut f32, stride: usize) {
+    // SAFETY: as for `registers!`.
+    unsafe {
+        let mut fours = [[_mm512_setzero_ps(); 4]; 4];
+        for (i, four) in fours.iter_mut().enumerate() {
+            let (a, b) = (_mm512_loadu_ps(rows[4 * i]), _mm512_loadu_ps(rows[4 * i + 1]));
+            let (c, d) = (_mm512_loadu_ps(rows[4 * i + 2]), _mm512_loadu_ps(rows[4 * i + 3]));
+            let (ab, ab_high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+            let (cd, cd_high) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+            // In quarter `q` of register `j`: number `4 q + j` of these four rows.
+            *four = [
+                _mm512_shuffle_ps::<0b01_00_01_00>(ab, cd),
+                _mm512_shuffle_ps::<0b11_10_11_10>(ab, cd),
+                _mm512_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high),
+                _mm512_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high),
+            ];
+        }
+        let mut columns = [[_mm512_setzero_ps(); 4]; 4];
+        for (j, columns) in columns.iter_mut().enumerate() {
+            let [a, b, c, d] = [fours[0][j], fours[1][j], fours[2][j], fours[3][j]];
+            let even = _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b);
+            let odd = _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b);
+            let even_low = _mm512_shuffle_f32x4::<0b10_00_10_00>(c, d);
+            let odd_low = _mm512_shuffle_f32x4::<0b11_01_11_01>(c, d);
+            *columns = [
+                _mm512_shuffle_f32x4::<0b10_00_10_00>(even, even_low),
+                _mm512_shuffle_f32x4::<0b10_00_10_00>(odd, odd_low),
+                _mm512_shuffle_f32x4::<0b11_01_11_01>(even, even_low),
+                _mm512_shuffle_f32x4::<0b11_01_11_01>(odd, odd_low),
+            ];
+        }
+        for q in 0..4 {
+            for (j, column) in columns.iter().enumerate() {
+                _mm512_storeu_ps(to.add((4 * q + j) * stride), column[q]);
+            }
+        }
+    }
+}
+
+/// [`Registers::transpose`] of 8 x 8, in the same way.
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn transpose_8(rows: &[*const f32; MAX_LANES], to: *mut f32, stride: usize) {
+    // SAFETY: as for `registers!`.
+    unsafe {
+        let mut halves = [[_mm256_setzero_ps(); 4]; 2];
+        for (i, half) in halves.iter_mut().enumerate() {
+            let (a, b) = (_mm256_loadu_ps(rows[4 * i]), _mm256_loadu_ps(rows[4 * i + 1]));
+            let (c, d) = (_mm256_loadu_ps(rows[4 * i + 2]), _mm256_loadu_ps(rows[4 * i + 3]));
+            let (ab, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            let (cd, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+            *half = [
+                _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd),
+                _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd),
+                _mm256_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high),
+                _mm256_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high),
+            ];
+        }
+        for j in 0..4 {
+            let (a, b) = (halves[0][j], halves[1][j]);
+            _mm256_storeu_ps(to.add(j * stride), _mm256_permute2f128_ps::<0x20>(a, b));
+        }
+        for j in 0..4 {
+            let (a, b) = (halves[0][j], halves[1][j]);
+            _mm256_storeu_ps(to.add((4 + j) * stride), _mm256_permute2f128_ps::<0x31>(a, b));
+        }
+    }
+}
 
 /// The upper half added to the lower one.
 #[inline(always)]

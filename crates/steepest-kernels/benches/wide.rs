@@ -1,0 +1,47 @@
+//! `cargo bench -p steepest-kernels --bench wide`: the products of layers too large for the cache, on one thread, in GFLOP/s.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use steepest_kernels::{
+    AlignedVec, Inputs, affine, affine_turned, backpropagate, instruction_set, weight_gradient,
+};
+
+fn median_seconds(mut f: impl FnMut()) -> f64 {
+    let mut times: Vec<f64> = (0..9)
+        .map(|_| {
+            let start = Instant::now();
+            f();
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn main() {
+    println!("one thread, {}, f32; medians, GFLOP/s", instruction_set().name());
+    println!(
+        "{:>5}{:>5}{:>5}  {:>9} {:>9} {:>9} {:>9}",
+        "rows", "in", "out", "forward", "turned", "inputs", "weights"
+    );
+    for (rows, n_in, n_out) in
+        [(512, 784, 2048), (512, 2048, 2048), (256, 784, 1024), (256, 1024, 512), (512, 1000, 1000)]
+    {
+        let numbers = |n: usize| {
+            AlignedVec::from(&(0..n).map(|i| (i % 97) as f32 / 97.0 - 0.5).collect::<Vec<_>>()[..])
+        };
+        let (x, w, delta) = (numbers(rows * n_in), numbers(n_out * n_in), numbers(rows * n_out));
+        let (mut out, mut d_w, mut back) = (delta.clone(), w.clone(), x.clone());
+        let x = Inputs::plain(&x[..], n_in);
+        let gflop = 2.0 * (rows * n_in * n_out) as f64 / 1e9;
+        let rates = [
+            median_seconds(|| affine(black_box(x), &w, None, black_box(&mut out))),
+            median_seconds(|| affine_turned(black_box(x), &w, None, black_box(&mut out))),
+            median_seconds(|| backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
+            median_seconds(|| weight_gradient(black_box(&delta), x, 0, false, black_box(&mut d_w))),
+        ]
+        .map(|s| format!(" {:>9.1}", gflop / s));
+        println!("{rows:>5}{n_in:>5}{n_out:>5} {}", rates.concat());
+    }
+}
