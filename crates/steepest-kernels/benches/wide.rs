@@ -8,7 +8,7 @@ use steepest_kernels::{
 };
 
 fn median_seconds(mut f: impl FnMut()) -> f64 {
-    let mut times: Vec<f64> = (0..9)
+    let mut times: Vec<f64> = (0..99)
         .map(|_| {
             let start = Instant::now();
             f();
@@ -25,9 +25,19 @@ fn main() {
         "{:>5}{:>5}{:>5}  {:>9} {:>9} {:>9} {:>9}",
         "rows", "in", "out", "forward", "turned", "inputs", "weights"
     );
-    for (rows, n_in, n_out) in
-        [(512, 784, 2048), (512, 2048, 2048), (256, 784, 1024), (256, 1024, 512), (512, 1000, 1000)]
-    {
+    for (rows, n_in, n_out) in [
+        (512, 784, 2048),
+        (512, 2048, 2048),
+        (256, 784, 1024),
+        (256, 1024, 512),
+        (64, 784, 128),
+        (128, 784, 128),
+        (64, 512, 256),
+        (128, 512, 256),
+        (64, 128, 128),
+        (128, 100, 20),
+        (512, 1000, 1000),
+    ] {
         let numbers = |n: usize| {
             AlignedVec::from(&(0..n).map(|i| (i % 97) as f32 / 97.0 - 0.5).collect::<Vec<_>>()[..])
         };

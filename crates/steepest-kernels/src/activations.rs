@@ -6,9 +6,9 @@
 use crate::Float;
 use crate::simd::{Kernel, Registers, Simd, dispatch, load, store};
 
-/// `max(z, 0)`
+/// `max(z, 0)`; a NaN passes through, to be noticed.
 pub fn relu<T: Float>(z: &[T], a: &mut [T]) {
-    leaky_relu(z, T::ZERO, a);
+    map(Relu, z, a);
 }
 
 /// Passes where `a > 0`; at exactly 0 the derivative is 0.
@@ -18,38 +18,22 @@ pub fn relu_backward<T: Float>(a: &[T], delta: &mut [T]) {
 
 /// `z` above zero, `slope * z` below (Maas et al. 2013).
 pub fn leaky_relu<T: Float>(z: &[T], slope: T, a: &mut [T]) {
-    // A NaN passes through, to be noticed; `max` would hide it.
-    let f = |z: T, _| {
-        if z > T::ZERO {
-            z
-        } else if slope == T::ZERO && z <= T::ZERO {
-            T::ZERO
-        } else {
-            slope * z
-        }
-    };
-    dispatch(Each { x: z, out: a, f });
+    map(LeakyRelu { slope }, z, a);
 }
 
 /// 1 above zero, `slope` elsewhere; `a` has the sign of `z`.
 pub fn leaky_relu_backward<T: Float>(a: &[T], slope: T, delta: &mut [T]) {
-    let f = |a: T, delta: T| if a > T::ZERO { delta } else { slope * delta };
-    dispatch(Each { x: a, out: delta, f });
+    map(LeakyReluBackward { slope }, a, delta);
 }
 
 /// `1 / (1 + e^-z)`
-///
-/// # Panics
-/// When the lengths differ.
 pub fn sigmoid<T: Float>(z: &[T], a: &mut [T]) {
-    assert_eq!(z.len(), a.len());
-    dispatch(Sigmoid { z, a });
+    map(Sigmoid, z, a);
 }
 
 /// `a (1 - a)`
 pub fn sigmoid_backward<T: Float>(a: &[T], delta: &mut [T]) {
-    let f = |a: T, delta: T| delta * a * (T::ONE - a);
-    dispatch(Each { x: a, out: delta, f });
+    map(SigmoidBackward, a, delta);
 }
 
 /// Hyperbolic tangent.
@@ -61,25 +45,108 @@ pub fn tanh<T: Float>(z: &[T], a: &mut [T]) {
 
 /// `1 - a^2`
 pub fn tanh_backward<T: Float>(a: &[T], delta: &mut [T]) {
-    let f = |a: T, delta: T| delta * (T::ONE - a * a);
-    dispatch(Each { x: a, out: delta, f });
+    map(TanhBackward, a, delta);
 }
 
-/// `out = f(x, out)` for each pair: simple enough for the compiler to vectorise.
-struct Each<'a, T, F> {
+/// A function of numbers that lie in the same place of two slices, on registers.
+///
+/// Not a closure: one would be compiled without the instruction set's features.
+trait Function<T: Float>: Copy {
+    fn of<R: Registers<T>>(self, x: R, out: R) -> R;
+}
+
+/// `out = f(x, out)`
+fn map<T: Float>(f: impl Function<T>, x: &[T], out: &mut [T]) {
+    assert_eq!(x.len(), out.len());
+    dispatch(Map { f, x, out });
+}
+
+struct Map<'a, T, F> {
+    f: F,
     x: &'a [T],
     out: &'a mut [T],
-    f: F,
 }
 
-impl<T: Float, F: Fn(T, T) -> T> Kernel for Each<'_, T, F> {
+impl<T: Float, F: Function<T>> Kernel for Map<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        for (out, &x) in self.out.iter_mut().zip(self.x) {
-            *out = (self.f)(x, *out);
+        let lanes = T::Register::<S>::LANES;
+        let (mut x, mut out) = (self.x.chunks_exact(lanes), self.out.chunks_exact_mut(lanes));
+        for (x, out) in (&mut x).zip(&mut out) {
+            store::<S, T>(self.f.of(load::<S, T>(x, T::ZERO), load::<S, T>(out, T::ZERO)), out);
         }
+        let (x, out) = (x.remainder(), out.into_remainder());
+        if !x.is_empty() {
+            store::<S, T>(self.f.of(load::<S, T>(x, T::ZERO), load::<S, T>(out, T::ZERO)), out);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Relu;
+
+impl<T: Float> Function<T> for Relu {
+    #[inline(always)]
+    fn of<R: Registers<T>>(self, z: R, _: R) -> R {
+        // In this order: of a NaN, `max` gives the second.
+        R::splat(T::ZERO).max(z)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct LeakyRelu<T> {
+    slope: T,
+}
+
+impl<T: Float> Function<T> for LeakyRelu<T> {
+    #[inline(always)]
+    fn of<R: Registers<T>>(self, z: R, _: R) -> R {
+        z.where_positive(z, z.mul(R::splat(self.slope)))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct LeakyReluBackward<T> {
+    slope: T,
+}
+
+impl<T: Float> Function<T> for LeakyReluBackward<T> {
+    #[inline(always)]
+    fn of<R: Registers<T>>(self, a: R, delta: R) -> R {
+        a.where_positive(delta, delta.mul(R::splat(self.slope)))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Sigmoid;
+
+impl<T: Float> Function<T> for Sigmoid {
+    #[inline(always)]
+    fn of<R: Registers<T>>(self, z: R, _: R) -> R {
+        let one = R::splat(T::ONE);
+        one.div(one.add(R::splat(T::ZERO).sub(z).exp()))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct SigmoidBackward;
+
+impl<T: Float> Function<T> for SigmoidBackward {
+    #[inline(always)]
+    fn of<R: Registers<T>>(self, a: R, delta: R) -> R {
+        delta.mul(a).mul(R::splat(T::ONE).sub(a))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct TanhBackward;
+
+impl<T: Float> Function<T> for TanhBackward {
+    #[inline(always)]
+    fn of<R: Registers<T>>(self, a: R, delta: R) -> R {
+        delta.mul(R::splat(T::ONE).sub(a.mul(a)))
     }
 }
 
@@ -103,30 +170,6 @@ fn normal_cdf<T: Float>(z: T) -> T {
     T::from_f64(0.5) * (T::ONE + (z * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf())
 }
 
-struct Sigmoid<'a, T> {
-    z: &'a [T],
-    a: &'a mut [T],
-}
-
-impl<T: Float> Kernel for Sigmoid<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let lanes = T::Register::<S>::LANES;
-        for (z, a) in self.z.chunks(lanes).zip(self.a.chunks_mut(lanes)) {
-            store::<S, T>(sigmoid_of(load::<S, T>(z, T::ZERO)), a);
-        }
-    }
-}
-
-// Not a closure: one would be compiled without the instruction set's features.
-#[inline(always)]
-fn sigmoid_of<T: Float, R: Registers<T>>(z: R) -> R {
-    let one = R::splat(T::ONE);
-    one.div(one.add(R::splat(T::ZERO).sub(z).exp()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,15 +183,40 @@ mod tests {
         reference::sigmoid(&z, &mut expected);
         for set in InstructionSet::available() {
             let mut a = vec![0.0; z.len()];
-            dispatch_on(set, Sigmoid { z: &z, a: &mut a });
+            dispatch_on(set, Map { f: Sigmoid, x: &z, out: &mut a });
             for ((&z, &a), &e) in z.iter().zip(&a).zip(&expected) {
                 assert!((a - e).abs() <= 4e-7 * e + 1e-38, "{set:?}: sigmoid({z}) = {a}, not {e}");
             }
             let extreme = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e30, -1e30];
             let mut a = [0.0; 5];
-            dispatch_on(set, Sigmoid { z: &extreme, a: &mut a });
+            dispatch_on(set, Map { f: Sigmoid, x: &extreme, out: &mut a });
             assert_eq!([a[0], a[1], a[3], a[4]], [1.0, 0.0, 1.0, 0.0]);
             assert!(a[2].is_nan(), "a NaN stays one");
+        }
+    }
+
+    #[test]
+    fn rectifiers_are_exact_at_every_length_and_keep_what_is_no_number() {
+        let z: Vec<f32> = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, 1e-40, -1e-40]
+            .into_iter()
+            .chain((-40..41).map(|i| i as f32 * 0.37))
+            .collect();
+        for set in InstructionSet::available() {
+            for n in 0..z.len() {
+                let z = &z[..n];
+                let (mut a, mut leaky) = (vec![7.0; n], vec![7.0; n]);
+                dispatch_on(set, Map { f: Relu, x: z, out: &mut a });
+                dispatch_on(set, Map { f: LeakyRelu { slope: 0.25 }, x: z, out: &mut leaky });
+                let mut d = vec![3.0; n];
+                dispatch_on(set, Map { f: LeakyReluBackward { slope: 0.25 }, x: z, out: &mut d });
+                for i in 0..n {
+                    let is = |a: f32, b: f32| a == b || a.is_nan() && b.is_nan();
+                    let above = z[i] > 0.0;
+                    assert!(is(a[i], if above || z[i].is_nan() { z[i] } else { 0.0 }), "{set:?} {}", z[i]);
+                    assert!(is(leaky[i], if above { z[i] } else { 0.25 * z[i] }), "{set:?} {}", z[i]);
+                    assert!(is(d[i], if above { 3.0 } else { 0.75 }), "{set:?} {}", z[i]);
+                }
+            }
         }
     }
 

@@ -52,6 +52,45 @@ struct Fused<'a, T> {
 /// A class of each row of a group.
 type Column<T> = [T; MAX_LANES];
 
+/// Room for a group's rows, and for a register behind them.
+const SCRATCH: usize = MAX_LANES * FEW_CLASSES + MAX_LANES;
+
+/// Turns a group of rows of `n` numbers, behind which a register more can be read.
+#[inline(always)]
+fn to_columns<S: Simd, T: Float>(rows: &[T], n: usize, columns: &mut [Column<T>; FEW_CLASSES]) {
+    let lanes = T::Register::<S>::LANES;
+    assert!(n <= FEW_CLASSES && rows.len() >= lanes * n + lanes.saturating_sub(n));
+    for first in squares(n, lanes) {
+        let mut square = [rows.as_ptr(); MAX_LANES];
+        for (r, row) in square.iter_mut().enumerate().take(lanes) {
+            *row = rows.as_ptr().wrapping_add(r * n + first);
+        }
+        // SAFETY: `first + lanes` is at most `n`, or `lanes` where that is more: the last row reads no further than the
+        // slice was just found to go, and there is a column for each number of a row.
+        unsafe { T::Register::<S>::transpose(&square, columns[first..].as_mut_ptr().cast(), MAX_LANES) }
+    }
+}
+
+/// Turns a group back into rows of `n` numbers, behind which a register more may be written.
+#[inline(always)]
+fn to_rows<S: Simd, T: Float>(columns: &[Column<T>; FEW_CLASSES], n: usize, rows: &mut [T]) {
+    let lanes = T::Register::<S>::LANES;
+    assert!(n <= FEW_CLASSES && rows.len() >= lanes * n + lanes.saturating_sub(n));
+    for first in squares(n, lanes) {
+        let mut square = [columns[0].as_ptr(); MAX_LANES];
+        for (column, from) in square.iter_mut().zip(&columns[first..]).take(lanes) {
+            *column = from.as_ptr();
+        }
+        // SAFETY: as for `to_columns`. What a row has beyond `n` is written over by the next one.
+        unsafe { T::Register::<S>::transpose(&square, rows[first..].as_mut_ptr(), n) }
+    }
+}
+
+/// Where squares of `lanes` columns begin that cover `n` columns: the last overlaps the one before.
+fn squares(n: usize, lanes: usize) -> impl Iterator<Item = usize> {
+    (0..n).step_by(lanes).map(move |first| first.min(n.saturating_sub(lanes)))
+}
+
 impl<T: Float> Kernel for Fused<'_, T> {
     type Output = CrossEntropy;
 
@@ -61,16 +100,20 @@ impl<T: Float> Kernel for Fused<'_, T> {
         let n = self.n_classes;
         let mut score = CrossEntropy { loss: 0.0, correct: 0, log_sums: (f64::INFINITY, f64::NEG_INFINITY) };
         let mut columns = [[T::ZERO; MAX_LANES]; FEW_CLASSES];
-        let columns = &mut columns[..n];
-        let groups = self.z.chunks(lanes * n.max(1)).zip(self.delta.chunks_mut(lanes * n.max(1)));
-        for ((z, delta), classes) in groups.zip(self.classes.chunks(lanes)) {
-            for (r, z) in z.chunks_exact(n).enumerate() {
-                for (column, &z) in columns.iter_mut().zip(z) {
-                    column[r] = z;
-                }
-            }
-            let group = softmax::<S, T>(columns, self.shift);
-            group.count(z, classes, self.shift, n, &mut score);
+        // For the last groups, whose rows may be fewer than lanes, and behind which there is no room.
+        let (mut last_z, mut last_delta) = ([T::ZERO; SCRATCH], [T::ZERO; SCRATCH]);
+        let size = lanes * n;
+        for (g, classes) in self.classes.chunks(lanes).enumerate() {
+            let group = g * size..self.z.len().min(g * size + size);
+            let has_room = self.z.len() - group.start >= size + lanes;
+            let (z, delta) = if has_room {
+                (&self.z[group.start..], &mut self.delta[group.start..])
+            } else {
+                last_z[..group.len()].copy_from_slice(&self.z[group.clone()]);
+                (&last_z[..], &mut last_delta[..])
+            };
+            to_columns::<S, T>(z, n, &mut columns);
+            softmax::<S, T>(&mut columns[..n], self.shift).count(z, classes, self.shift, n, &mut score);
 
             // The probabilities become the gradient.
             let scale = T::Register::<S>::splat(self.scale);
@@ -78,14 +121,15 @@ impl<T: Float> Kernel for Fused<'_, T> {
                 Some(&class) => (columns[class as usize][r] - T::ONE) * self.scale,
                 None => T::ZERO,
             });
-            for column in columns.iter_mut() {
+            for column in &mut columns[..n] {
                 put::<S, T>(take::<S, T>(column).mul(scale), column);
             }
-            for (r, delta) in delta.chunks_exact_mut(n).enumerate() {
-                for (delta, column) in delta.iter_mut().zip(&*columns) {
-                    *delta = column[r];
-                }
-                delta[classes[r] as usize] = mine[r];
+            to_rows::<S, T>(&columns, n, delta);
+            for (r, &class) in classes.iter().enumerate() {
+                delta[r * n + class as usize] = mine[r];
+            }
+            if !has_room {
+                self.delta[group.clone()].copy_from_slice(&last_delta[..group.len()]);
             }
         }
         if self.shift == SoftmaxShift::RowMaximum {

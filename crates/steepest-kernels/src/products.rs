@@ -92,6 +92,7 @@ pub fn weight_gradient<T: Float, X: Element<T>>(
             y: x,
             width: n_in,
             factor,
+            bias: None,
             out: d_w,
             add,
         }),
@@ -115,19 +116,8 @@ pub fn affine_turned<T: Float>(inputs: Inputs<T, T>, w_t: &[T], bias: Option<&[T
         dispatch(Gemm { a, b, k: n_in, n: n_out, factor, bias, add: false, c: out });
         return;
     }
-    if let Some(bias) = bias {
-        out.chunks_exact_mut(n_out).for_each(|out| out.copy_from_slice(bias));
-    }
-    dispatch(Combine {
-        c: x,
-        at: (n_in, 1),
-        terms: n_in,
-        y: w_t,
-        width: n_out,
-        factor,
-        out,
-        add: bias.is_some(),
-    });
+    let at = (n_in, 1);
+    dispatch(Combine { c: x, at, terms: n_in, y: w_t, width: n_out, factor, bias, out, add: false });
 }
 
 /// [`weight_gradient`] for transposed weights.
@@ -162,6 +152,7 @@ pub fn weight_gradient_turned<T: Float>(
             y: delta,
             width: n_out,
             factor,
+            bias: None,
             out: d_w_t,
             add,
         });
@@ -190,6 +181,7 @@ pub fn backpropagate<T: Float>(delta: &[T], w: &[T], n_in: usize, out: &mut [T])
             y: w,
             width: n_in,
             factor,
+            bias: None,
             out,
             add: false,
         });
@@ -251,7 +243,17 @@ mod tests {
             let out_ = &mut out;
             dispatch_on(
                 set,
-                Combine { c: &delta, at: (1, n_out), terms: rows, y: x, width: n_in, factor, out: out_, add },
+                Combine {
+                    c: &delta,
+                    at: (1, n_out),
+                    terms: rows,
+                    y: x,
+                    width: n_in,
+                    factor,
+                    bias: None,
+                    out: out_,
+                    add,
+                },
             );
             reference::weight_gradient(&delta, plain, n_in, add, &mut expected);
             assert_close(&out, &expected, tolerance);
@@ -276,7 +278,10 @@ mod tests {
         let (mut out, mut expected) = (vec![T::ONE; rows * n_in], vec![T::ZERO; rows * n_in]);
         let (c, y, terms, one) = (&delta[..], &w[..], n_out, T::ONE);
         let at = (n_out, 1);
-        dispatch_on(set, Combine { c, at, terms, y, width: n_in, factor: one, out: &mut out, add: false });
+        dispatch_on(
+            set,
+            Combine { c, at, terms, y, width: n_in, factor: one, bias: None, out: &mut out, add: false },
+        );
         reference::backpropagate(&delta, &w, n_in, &mut expected);
         assert_close(&out, &expected, tolerance);
     }

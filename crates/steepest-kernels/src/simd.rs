@@ -58,8 +58,10 @@ pub trait Registers<T: Float>: Copy {
     fn mul_add(self, b: Self, c: Self) -> Self;
     /// Square root of each lane.
     fn sqrt(self) -> Self;
-    /// The larger of each pair of lanes.
+    /// The larger of each pair of lanes; that of `b` if one is not a number.
     fn max(self, b: Self) -> Self;
+    /// The lanes of `then` where this is above zero, else those of `other`.
+    fn where_positive(self, then: Self, other: Self) -> Self;
     /// `e` to the power of each lane.
     fn exp(self) -> Self;
     /// The first `n` lanes, `n < LANES`; the others are those of `other`.
@@ -392,6 +394,10 @@ impl<T: Float, const N: usize> Registers<T> for Array<T, N> {
     #[inline(always)]
     fn max(self, b: Self) -> Self {
         self.zip(b, |x, y| if x > y { x } else { y })
+    }
+    #[inline(always)]
+    fn where_positive(self, then: Self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| if self.0[i] > T::ZERO { then.0[i] } else { other.0[i] }))
     }
     #[inline(always)]
     fn exp(self) -> Self {

@@ -16,7 +16,7 @@ use std::mem::MaybeUninit;
 use crate::Float;
 use crate::ink::{columns_with_ink, rows_with_ink};
 use crate::products::Inputs;
-use crate::simd::{Element, Kernel, Registers, Simd, prefetch};
+use crate::simd::{Element, Kernel, Registers, Simd, load, prefetch};
 
 /// Cuts `n` into tiles of at most `largest`, as equal as can be: seven rows are four and three, not six and one.
 #[inline(always)]
@@ -172,7 +172,7 @@ fn prefetch_bytes<X>(x: &[X], ahead: usize) {
 }
 
 /// `out[i] (+)= sum over t of c[i, t] * y[t]`: rows of `out` as combinations of the rows of `y`, where `c[i, t]` lies
-/// at `i * at.0 + t * at.1`; all times `factor`. Both backward products are this one, with `delta` read along or across.
+/// at `i * at.0 + t * at.1`; all times `factor`, and `bias (width)`, if any, added to each row. Both backward products are this one, with `delta` read along or across.
 pub(crate) struct Combine<'a, T, Y> {
     pub(crate) c: &'a [T],
     pub(crate) at: (usize, usize),
@@ -180,6 +180,7 @@ pub(crate) struct Combine<'a, T, Y> {
     pub(crate) y: &'a [Y],
     pub(crate) width: usize,
     pub(crate) factor: T,
+    pub(crate) bias: Option<&'a [T]>,
     pub(crate) out: &'a mut [T],
     pub(crate) add: bool,
 }
@@ -243,6 +244,7 @@ impl<T: Float, Y: Element<T>> Combine<'_, T, Y> {
         // The furthest element that the loops below touch exists.
         let furthest = (first + R - 1) * self.at.0 + (self.terms - 1) * self.at.1;
         assert!(furthest < self.c.len() && self.y.len() >= self.terms * width);
+        assert!(self.bias.is_none_or(|bias| bias.len() == width));
         let out = &mut self.out[first * width..(first + R) * width];
         // SAFETY: columns `k..k + V * lanes` (or the `rest` last ones) lie within each row of `width`; the rows of
         // `y`, `out` and `c` are those checked above, where `rows` are numbers of terms.
@@ -263,17 +265,19 @@ impl<T: Float, Y: Element<T>> Combine<'_, T, Y> {
                 }
             }
             let factor = T::Register::<S>::splat(self.factor);
-            for r in 0..R {
-                for v in 0..V {
-                    sums[r][v] = sums[r][v].mul(factor);
+            for v in 0..V {
+                let bias = match self.bias {
+                    Some(bias) => load::<S, T>(&bias[k + v * lanes..], T::ZERO),
+                    None => T::Register::<S>::splat(T::ZERO),
+                };
+                for r in 0..R {
+                    let sum = sums[r][v].mul_add(factor, bias);
                     let p = out.as_mut_ptr().add(r * width + k + v * lanes);
                     match (PARTIAL, self.add) {
-                        (false, false) => sums[r][v].store(p),
-                        (false, true) => T::Register::<S>::load(p).add(sums[r][v]).store(p),
-                        (true, false) => sums[r][v].store_first(p, rest),
-                        (true, true) => {
-                            T::Register::<S>::load_first(p, rest).add(sums[r][v]).store_first(p, rest)
-                        }
+                        (false, false) => sum.store(p),
+                        (false, true) => T::Register::<S>::load(p).add(sum).store(p),
+                        (true, false) => sum.store_first(p, rest),
+                        (true, true) => T::Register::<S>::load_first(p, rest).add(sum).store_first(p, rest),
                     }
                 }
             }

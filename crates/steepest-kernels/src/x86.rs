@@ -78,7 +78,8 @@ macro_rules! registers {
     ($v:ident, $t:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
      $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident,
      |$lp:ident, $ln:ident| $load_first:expr, |$sv:ident, $sp:ident, $sn:ident| $store_first:expr,
-     |$kv:ident, $ko:ident, $kn:ident| $keep_first:expr, |$qv:ident, $qo:ident| $equal:expr,
+     |$kv:ident, $ko:ident, $kn:ident| $keep_first:expr,
+     |$pv:ident, $pt:ident, $po:ident| $where_positive:expr, |$qv:ident, $qo:ident| $equal:expr,
      |$mv:ident| $maximum:expr,
      |$ev:ident| $exp:expr, |$uv:ident| $sum:expr, |$fv:ident| $sums:expr, |$bp:ident| $load_bytes:expr, $transpose:path) => {
         // SAFETY (every block): a value of this type exists only where its instructions do (see the module's head);
@@ -140,6 +141,11 @@ macro_rules! registers {
                 Self(unsafe { $max(self.0, b.0) })
             }
             #[inline(always)]
+            fn where_positive(self, then: Self, other: Self) -> Self {
+                let ($pv, $pt, $po) = (self.0, then.0, other.0);
+                Self(unsafe { $where_positive })
+            }
+            #[inline(always)]
             fn exp(self) -> Self {
                 let $ev = self;
                 $exp
@@ -193,6 +199,11 @@ registers!(
     |p, n| _mm512_maskz_loadu_ps((1u16 << n) - 1, p),
     |v, p, n| _mm512_mask_storeu_ps(p, (1u16 << n) - 1, v),
     |v, other, n| _mm512_mask_mov_ps(other, (1u16 << n) - 1, v),
+    |v, then, other| _mm512_mask_mov_ps(
+        other,
+        _mm512_cmp_ps_mask::<_CMP_GT_OQ>(v, _mm512_setzero_ps()),
+        then
+    ),
     |a, b| _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b),
     |v| _mm512_reduce_max_ps(v),
     |v| exp_f32(v),
@@ -218,6 +229,11 @@ registers!(
     |p, n| _mm512_maskz_loadu_pd((1u8 << n) - 1, p),
     |v, p, n| _mm512_mask_storeu_pd(p, (1u8 << n) - 1, v),
     |v, other, n| _mm512_mask_mov_pd(other, (1u8 << n) - 1, v),
+    |v, then, other| _mm512_mask_mov_pd(
+        other,
+        _mm512_cmp_pd_mask::<_CMP_GT_OQ>(v, _mm512_setzero_pd()),
+        then
+    ),
     |a, b| _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b),
     |v| _mm512_reduce_max_pd(v),
     |v| exp_f64(v),
@@ -243,6 +259,7 @@ registers!(
     |p, n| _mm256_maskload_ps(p, _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast())),
     |v, p, n| _mm256_maskstore_ps(p, _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast()), v),
     |v, other, n| _mm256_blendv_ps(other, v, _mm256_loadu_ps(MASK32.as_ptr().add(8 - n).cast())),
+    |v, then, other| _mm256_blendv_ps(other, then, _mm256_cmp_ps::<_CMP_GT_OQ>(v, _mm256_setzero_ps())),
     |a, b| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)),
     |v| {
         let halves = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
@@ -276,6 +293,7 @@ registers!(
     |p, n| _mm256_maskload_pd(p, _mm256_loadu_si256(MASK64.as_ptr().add(4 - n).cast())),
     |v, p, n| _mm256_maskstore_pd(p, _mm256_loadu_si256(MASK64.as_ptr().add(4 - n).cast()), v),
     |v, other, n| _mm256_blendv_pd(other, v, _mm256_loadu_pd(MASK64.as_ptr().add(4 - n).cast())),
+    |v, then, other| _mm256_blendv_pd(other, then, _mm256_cmp_pd::<_CMP_GT_OQ>(v, _mm256_setzero_pd())),
     |a, b| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(a, b)),
     |v| {
         let halves = _mm_max_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));

@@ -17,13 +17,15 @@ use crate::layout::Layout;
 use crate::locks::{get, lock};
 use crate::network::{Layer, Network};
 use crate::optimizer::{Piece, UpdateRule};
-use crate::pass::{Activations, BLOCK, Batch, Deltas, bias_gradient, block_rows, blocks, deltas};
+use crate::pass::{
+    Activations, BLOCK, Batch, Deltas, bias_gradient, block_rows, blocks, deltas, even_blocks,
+};
 use crate::shard::shard_count;
 
 /// What a step by parts works with.
 pub(crate) struct Parts<T> {
     held: Vec<Mutex<Held<T>>>,
-    /// Rows of a block.
+    /// The most rows of a block.
     block_rows: usize,
     layers: Vec<Layer>,
     parts: Vec<Part>,
@@ -80,10 +82,16 @@ impl<T: Float> Parts<T> {
         }
     }
 
+    /// Blocks of a batch: number, first row, rows.
+    fn blocks(&self, source: Source) -> impl Iterator<Item = (usize, usize, usize)> + use<T> {
+        let n = source.rows.len();
+        blocks(0, n, even_blocks(n, self.block_rows))
+    }
+
     /// A batch forward, and back to `delta` at each layer; its score.
     pub fn pass(&mut self, batch: &Batch<T>, pool: &mut Pool) -> Score {
         let (head, source) = (batch.head, batch.source);
-        let blocks: Vec<_> = blocks(0, source.rows.len(), self.block_rows).collect();
+        let blocks: Vec<_> = self.blocks(source).collect();
         let held = &mut self.held[..blocks.len()];
         held.iter_mut().for_each(|held| get(held).gather.forget());
         let is_alone = !head.predicts_by_batch();
@@ -124,8 +132,8 @@ impl<T: Float> Parts<T> {
         mut all: Piece<T>,
         rule: Option<UpdateRule>,
     ) -> bool {
+        let blocks = self.blocks(source);
         let Self { held, layers, parts, .. } = self;
-        let blocks = blocks(0, source.rows.len(), self.block_rows);
         let rows: Vec<_> = (held.iter_mut().zip(blocks))
             .map(|(held, (_, first, n))| {
                 let Held { gather, activations, deltas, .. } = get(held);

@@ -16,6 +16,12 @@ pub(crate) fn block_rows<T: Float>(network: &Network<T>) -> usize {
     if network.layers().iter().any(is_large) { 8 * BLOCK } else { BLOCK }
 }
 
+/// Rows of a block, where `n` rows go in as few blocks of at most `most` as possible: as equal as can be, since the longest one
+/// is waited for.
+pub(crate) fn even_blocks(n: usize, most: usize) -> usize {
+    n.div_ceil(n.div_ceil(most).max(1)).max(1)
+}
+
 /// What all rows of a step share.
 pub(crate) struct Batch<'a, T> {
     pub source: Source<'a>,

@@ -12,7 +12,7 @@ use crate::gather::{Gather, GatherTargets};
 use crate::head::{Coupling, Score};
 use crate::locks::{get, lock};
 use crate::network::Network;
-use crate::pass::{Activations, BLOCK, Batch, Deltas, block_rows, blocks, deltas};
+use crate::pass::{Activations, BLOCK, Batch, Deltas, block_rows, blocks, deltas, even_blocks};
 
 /// What a step by rows works with.
 pub(crate) struct Shards<T> {
@@ -58,7 +58,9 @@ impl<T: Float> Shards<T> {
         let n = batch.source.rows.len();
         let n_shards = shard_count(n, network.parameters.len());
         let shards = &mut shards[..n_shards];
-        let part = |s: usize| shard_rows(s, n_shards, n);
+        // Patches come by whole blocks.
+        let block = if batch.source.patches.is_empty() { even_blocks(n, BLOCK) } else { BLOCK };
+        let part = |s: usize| shard_rows((s, n_shards), n, block);
 
         let mut score = Score::default();
         if !head.predicts_by_batch() {
@@ -171,8 +173,8 @@ pub(crate) fn shard_count(n_rows: usize, n_parameters: usize) -> usize {
 }
 
 /// The rows of shard `s` of `n_shards`: whole blocks, as equal as can be.
-fn shard_rows(s: usize, n_shards: usize, n_rows: usize) -> (usize, usize) {
-    let blocks = n_rows.div_ceil(BLOCK);
-    let first_of = |s: usize| (blocks * s / n_shards * BLOCK).min(n_rows);
+fn shard_rows((s, n_shards): (usize, usize), n_rows: usize, block: usize) -> (usize, usize) {
+    let blocks = n_rows.div_ceil(block);
+    let first_of = |s: usize| (blocks * s / n_shards * block).min(n_rows);
     (first_of(s), first_of(s + 1))
 }

@@ -280,12 +280,19 @@ impl<T: Float> Trainer<T> {
         self.step += 1;
         let rule = UpdateRule { optimizer: &training.optimizer, step: self.step, rate };
         let memory = memory.each_mut().map(|m| &mut **m);
+        let is_little = gradient.len() <= PIECE;
         let layers = network.spec().layers();
         let pieces = pieces(layers, Piece { gradient, parameters: &mut network.parameters, memory });
-        pool.run(pieces.len(), &|i, _| {
+        let update = |i: usize| {
             let (piece, are_weights) = &mut *lock(&pieces[i]);
             piece.update(rule, *are_weights);
-        });
+        };
+        if is_little {
+            // Not worth waking anybody for.
+            (0..pieces.len()).for_each(update);
+        } else {
+            pool.run(pieces.len(), &|i, _| update(i));
+        }
     }
 
     /// Loss and accuracy of the network as it is on a data set with targets.
