@@ -29,7 +29,8 @@ class Work:
     optimizer: str = "sgd"
     lr: float = 0.1
     validated: bool = False  # every VALIDATE_EVERY steps, on rows held out
-    data: str = "mnist"  # or standardised, table
+    data: str = "mnist"  # or standardised, table, normal
+    samples: int = 0  # rows of normal numbers
     rows: int = 0  # that are predicted
     peer_threads: int | None = None  # in place of the usual number, where the peers are faster so
 
@@ -75,7 +76,8 @@ def prepare(work: Work, mnist: Mnist, seed: int, folder: Path) -> None:
         held_out = rows.held_out if work.validated else None
         start = {name: value.astype(np.float32) for name, value in to_layers(nb, nb.init(rng)).items()}
     else:
-        train, test = {"mnist": mnist_parts, "standardised": standardised, "table": table}[work.data](mnist, rng)
+        parts = {"mnist": mnist_parts, "standardised": standardised, "table": table, "normal": normal}[work.data]
+        train, test = parts(work, mnist, rng)
         start = he_normal(work.sizes, rng)
     np.savez(folder / "rows.npz", x_train=train[0], y_train=train[1], x_test=test[0], y_test=test[1])
     if held_out is not None:
@@ -107,20 +109,28 @@ def he_normal(sizes: tuple[int, ...], rng: np.random.RandomState) -> Named:
     return layers
 
 
-def mnist_parts(mnist: Mnist, _: np.random.RandomState) -> tuple:
+def mnist_parts(_: Work, mnist: Mnist, __: np.random.RandomState) -> tuple:
     return mnist[:2], mnist[2:]
 
 
-def standardised(mnist: Mnist, rng: np.random.RandomState) -> tuple:
+def standardised(_: Work, mnist: Mnist, rng: np.random.RandomState) -> tuple:
     """Pixels of mean 0 and deviation 1; a little noise first, so that none is constant and none exactly zero."""
     x, x_test = (part / np.float32(255) + rng.normal(0, 0.01, part.shape).astype(np.float32) for part in mnist[::2])
     mean, deviation = x.mean(0), np.maximum(x.std(0), 0.1)
     return ((x - mean) / deviation, mnist[1]), ((x_test - mean) / deviation, mnist[3])
 
 
-def table(_: Mnist, rng: np.random.RandomState) -> tuple:
+def table(_: Work, __: Mnist, rng: np.random.RandomState) -> tuple:
     """Rows of normal numbers; a random network of one hidden layer says which of three classes they are."""
     x = rng.normal(size=(2000, 20)).astype(np.float32)
     hidden = np.tanh(x @ rng.normal(0, 0.5, (20, 10)))
     y = np.argmax(hidden @ rng.normal(size=(10, 3)), axis=1).astype(np.uint8)
     return (x[:1000], y[:1000]), (x[1000:], y[1000:])
+
+
+def normal(work: Work, _: Mnist, rng: np.random.RandomState) -> tuple:
+    """Rows of normal numbers, none of them zero; the class is that of the largest of the first numbers."""
+    n_in, n_out = work.sizes[0], work.sizes[-1]
+    x = rng.standard_normal((work.samples + 100, n_in)).astype(np.float32)
+    y = np.argmax(x[:, :n_out], axis=1).astype(np.uint8)
+    return (x[:-100], y[:-100]), (x[-100:], y[-100:])
