@@ -24,7 +24,8 @@ fn main() {
         let image: Vec<u8> = (0..height * width).map(|i| (i * i % 251) as u8).collect();
         let (n_down, n_across) = (height / 4, width / 4);
         let shape = |n: usize| (0..n).map(|i| (i % 5) as f32 * 0.1).collect::<Vec<_>>();
-        let (down, across, bumps) = (shape(height * n_down), shape(n_across * width), shape(n_down * n_across));
+        let (down, across, bumps) =
+            (shape(height * n_down), shape(n_across * width), shape(n_down * n_across));
         let map = [[1.1, 0.2, 0.5], [-0.2, 0.9, -0.5]];
         let affine = Deformation { size: (height, width), map, down: &[], across: &[], bumps: [&[]; 2] };
         let elastic = Deformation { down: &down, across: &across, bumps: [&bumps; 2], ..affine };
