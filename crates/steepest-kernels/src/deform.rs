@@ -128,9 +128,9 @@ fn look_up(
     let (mut part_x, mut part_y) = ([0.0; GROUP], [0.0; GROUP]);
     for i in 0..GROUP {
         // In the image with its frame. Beyond that there are only zeros, as on its rim.
-        let x = (x[i] + 1.0).clamp(0.0, last_x);
-        let y = (y[i] + 1.0).clamp(0.0, last_y);
-        let (left, above) = (x as i32, y as i32);
+        let (x, y) = (between_0_and(last_x, x[i] + 1.0), between_0_and(last_y, y[i] + 1.0));
+        // SAFETY: a side is shorter than 2^15, and both numbers lie between 0 and 2^15 + 1.
+        let (left, above) = unsafe { (x.to_int_unchecked::<i32>(), y.to_int_unchecked::<i32>()) };
         part_x[i] = x - left as f32;
         part_y[i] = y - above as f32;
         places[i] = above * (width + 2) as i32 + left;
@@ -144,9 +144,18 @@ fn look_up(
         let pixel = |n: u32| ((four[i] >> (8 * n)) & 255) as i32 as f32;
         let above = pixel(0) + (pixel(1) - pixel(0)) * part_x[i];
         let below = pixel(2) + (pixel(3) - pixel(2)) * part_x[i];
-        bytes[i] = (above + (below - above) * part_y[i] + 0.5) as i32 as u8;
+        // SAFETY: a mean of bytes, rounded, lies between 0.5 and 255.5.
+        let rounded: i32 = unsafe { (above + (below - above) * part_y[i] + 0.5).to_int_unchecked() };
+        bytes[i] = rounded as u8;
     }
     bytes
+}
+
+/// `x`, or the nearer end of the range; 0 for what is no number. (`clamp` would leave that as it is.)
+#[inline(always)]
+fn between_0_and(last: f32, x: f32) -> f32 {
+    let x = if x > 0.0 { x } else { 0.0 };
+    if x < last { x } else { last }
 }
 
 impl DeformScratch {
@@ -295,7 +304,7 @@ mod tests {
     fn places_that_are_no_numbers_are_empty() {
         let size = (4, 4);
         let image = [255; 16];
-        for wrong in [f32::NAN, f32::INFINITY, -f32::INFINITY, 1e30] {
+        for wrong in [f32::NAN, f32::INFINITY, -f32::INFINITY, 1e30, -1e30] {
             let map = [[1.0, 0.0, wrong], [0.0, 1.0, 0.0]];
             assert_eq!(on(InstructionSet::Portable, &image, &rigid(size, map)), [0; 16]);
         }

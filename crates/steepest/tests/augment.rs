@@ -134,6 +134,28 @@ fn only_rows_to_learn_from_are_deformed() {
 }
 
 #[test]
+fn a_step_is_that_of_images_deformed_beforehand() {
+    let n = 150;
+    let mut deformed = vec![0; n * SIDE * SIDE];
+    let augmenter = Augmenter::new(Recipe::parse(ALL, &[]).unwrap().augment, (SIDE, SIDE), 0);
+    let rows = deformed.chunks_exact_mut(SIDE * SIDE).zip(bytes(n).chunks_exact(SIDE * SIDE)).enumerate();
+    for (row, (out, image)) in rows {
+        augmenter.deform(0, row as u32, image, &mut AugmentScratch::default(), out);
+    }
+    // By shards, by parts.
+    for hidden in [20, 600] {
+        let text = format!(
+            "[data]\nval_split = 0\nshuffle = false\n[network]\nhidden = [{hidden}]\n\
+             [training]\nbatch_size = {n}\nsampling = \"ordered\"\niterations = 1\n"
+        );
+        let beforehand = train(&text, &data_of(Inputs::Bytes(deformed.clone())), 2);
+        let plain = data_of(Inputs::Bytes(bytes(n)));
+        assert!(train(&(text.clone() + ALL), &plain, 2) == beforehand, "{hidden} units");
+        assert!(train(&text, &plain, 2) != beforehand, "{hidden} units");
+    }
+}
+
+#[test]
 fn rows_drawn_when_needed_are_deformed_as_stored_ones_are() {
     let all = bytes(200);
     let stored = data_of(Inputs::Bytes(all.clone()));
