@@ -179,8 +179,9 @@ mod tests {
         // NumPy's inverse of the product of the matrices (`affine` in `benchmarks/golden/deformed.npz`).
         let affine = Affine { scale: [1.12, 0.9], shear: 0.13, rotation: -14.0, shift: [1.3, -0.8] };
         let expected = [[0.8382552, -0.3286253, -1.352632], [0.2688021, 1.0781064, 0.51304233]];
-        let off = affine.inverse().iter().flatten().zip(expected.iter().flatten());
-        assert!(off.clone().all(|(a, b): (&f32, &f32)| (a - b).abs() < 1e-6), "{:?}", affine.inverse());
+        let inverse = affine.inverse();
+        let is_close = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
+        assert!(inverse.iter().flatten().zip(expected.iter().flatten()).all(is_close), "{inverse:?}");
     }
 
     #[test]
