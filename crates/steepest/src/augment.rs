@@ -190,7 +190,8 @@ mod tests {
         let n = 4000;
         let draws: Vec<Affine> =
             (0..n).map(|row| augmenter.draw(&mut row_stream(1, Purpose::Augment, 0, row))).collect();
-        let numbers: [(f64, fn(&Affine) -> f64); 6] = [
+        type Number = (f64, fn(&Affine) -> f64);
+        let numbers: [Number; 6] = [
             (0.15, |a| a.scale[0] - 1.0),
             (0.15, |a| a.scale[1] - 1.0),
             (0.15, |a| a.shear),
