@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 import notebooks as nbs
 from notebooks import Array, Named, Notebook
@@ -157,12 +158,47 @@ def optimizer_runs() -> dict:
     }
 
 
+# ---------------------------------------------------------------- a deformed image, by SciPy
+
+
+def deformed_image() -> dict:
+    """A picture, some of it at the rim, looked up where an affine map and smooth bumps say; around it lie zeros."""
+    rng = np.random.RandomState(17)
+    height, width, n_down, n_across = 20, 26, 5, 7
+    y, x = np.mgrid[:height, :width].astype(float)
+    picture = 127.5 * (1 + np.sin(0.9 * x + 0.2 * y) * np.cos(0.5 * y - 0.3 * x))
+    image = np.clip(np.round(picture * (rng.rand(height, width) < 0.8)), 0, 255).astype(np.uint8)
+
+    # Stretched, leaning, turned, shifted: the place that a pixel comes from is the inverse of all that.
+    scale, shear, rotation, shift = [1.12, 0.9], 0.13, -14.0, [1.3, -0.8]
+    sin, cos = np.sin(np.radians(rotation)), np.cos(np.radians(rotation))
+    turn, lean = np.array([[cos, -sin], [sin, cos]]), np.array([[1, shear], [0, 1]])
+    inverse = np.linalg.inv(turn @ lean @ np.diag(scale))
+    affine = np.column_stack([inverse, -inverse @ shift]).astype(np.float32)
+
+    def shapes(n: int, count: int) -> Array:
+        middles = (np.arange(count) + 0.5) * n / count - 0.5
+        rows = np.exp(-0.5 * ((np.arange(n)[:, None] - middles) / 4.0) ** 2)
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    down, across = shapes(height, n_down), shapes(width, n_across)
+    bumps = (1.2 * rng.randn(2, n_down, n_across)).astype(np.float32)
+    middle = np.array([width - 1, height - 1]) / 2
+    out = np.stack([x.ravel() - middle[0], y.ravel() - middle[1], np.ones(x.size)])
+    place = affine.astype(float) @ out + middle[:, None]
+    place += (down.astype(float) @ bumps @ across.T.astype(float)).reshape(2, -1)
+    deformed = map_coordinates(image.astype(float), place[::-1], order=1, mode="grid-constant", cval=0.0)
+    return {"image": image, "scale": scale, "shear": shear, "rotation": rotation, "shift": shift, "affine": affine,
+            "down": down, "across": across.T, "bumps": bumps, "deformed": deformed.reshape(height, width)}
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "golden"
     folder.mkdir(parents=True, exist_ok=True)
     for nb in nbs.NOTEBOOKS:
         golden_run(nb, folder)
     save(folder / "optimizers.npz", optimizer_runs())
+    save(folder / "deformed.npz", deformed_image())
 
 
 if __name__ == "__main__":

@@ -72,6 +72,38 @@ pub fn adam<T: Float>(step: &crate::AdamStep<T>, d: &[T], m: &mut [T], v: &mut [
     }
 }
 
+/// See [`crate::deform`]: the same in double precision, and not rounded.
+pub fn deform(image: &[u8], how: &crate::Deformation, out: &mut [f64]) {
+    let (height, width) = how.size;
+    let (n_down, n_across) = (how.down.len() / height, how.across.len() / width);
+    let pixel = |y: f64, x: f64| {
+        let is_inside = y >= 0.0 && y < height as f64 && x >= 0.0 && x < width as f64;
+        if is_inside { f64::from(image[y as usize * width + x as usize]) } else { 0.0 }
+    };
+    for (i, out) in out.iter_mut().enumerate() {
+        let (row, column) = (i / width, i % width);
+        let (middle_x, middle_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
+        let (x, y) = (column as f64 - middle_x, row as f64 - middle_y);
+        let place = |axis: usize| {
+            let map = how.map[axis].map(f64::from);
+            let mut place = map[0] * x + map[1] * y + map[2];
+            for k in 0..n_down {
+                for l in 0..n_across {
+                    let shape =
+                        f64::from(how.down[row * n_down + k]) * f64::from(how.across[l * width + column]);
+                    place += f64::from(how.bumps[axis][k * n_across + l]) * shape;
+                }
+            }
+            place
+        };
+        let (x, y) = (place(0) + middle_x, place(1) + middle_y);
+        let (left, above) = (x.floor(), y.floor());
+        let (u, v) = (x - left, y - above);
+        *out = (1.0 - v) * ((1.0 - u) * pixel(above, left) + u * pixel(above, left + 1.0))
+            + v * ((1.0 - u) * pixel(above + 1.0, left) + u * pixel(above + 1.0, left + 1.0));
+    }
+}
+
 /// Fails unless each number is within `tolerance` of the expected one, relative or absolute, whichever is more.
 #[cfg(test)]
 #[track_caller]

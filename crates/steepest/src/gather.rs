@@ -2,6 +2,7 @@
 
 use steepest_kernels::{self as kernels, Float, Ink, Inputs, Patches};
 
+use crate::augment::{AugmentScratch, Augmenter};
 use crate::batches::Rows;
 use crate::dataset::{Dataset, Inputs as Storage, Targets};
 use crate::head::TargetRows;
@@ -12,7 +13,7 @@ pub(crate) struct Source<'a> {
     pub data: &'a Dataset,
     /// Which of its rows, in which order.
     pub rows: Rows<'a>,
-    /// For rows that are drawn when needed.
+    /// For rows that are drawn or deformed when needed.
     pub epoch: u64,
     /// What inputs are multiplied by.
     pub factor: f64,
@@ -20,12 +21,15 @@ pub(crate) struct Source<'a> {
     pub turned: bool,
     /// For a network whose first layer lies by patches, those of all rows in their order; else none.
     pub patches: &'a [Patches],
+    /// What deforms the rows, if they are images to learn from.
+    pub augmenter: Option<&'a Augmenter>,
 }
 
 impl<'a> Source<'a> {
-    /// All rows in their order, for a network whose first layer lies upright.
+    /// All rows in their order and as they are, for a network whose first layer lies upright.
     pub fn new(data: &'a Dataset, factor: f64) -> Self {
-        Self { data, rows: Rows::All(data.n_samples()), epoch: 0, factor, turned: false, patches: &[] }
+        let rows = Rows::All(data.n_samples());
+        Self { data, rows, epoch: 0, factor, turned: false, patches: &[], augmenter: None }
     }
 }
 
@@ -127,6 +131,7 @@ const AHEAD: usize = 4;
 /// Where rows are brought together that do not lie together in the data set.
 pub(crate) struct Gather<T> {
     bytes: Vec<u8>,
+    deforming: Deforming,
     inks: Vec<Ink>, // one for every `Ink::ROWS` rows
     floats: Vec<T>,
     /// The first row of the batch that lies here now.
@@ -135,7 +140,8 @@ pub(crate) struct Gather<T> {
 
 impl<T: Float> Gather<T> {
     pub fn new() -> Self {
-        Self { bytes: Vec::new(), inks: Vec::new(), floats: Vec::new(), loaded: None }
+        let deforming = Deforming::default();
+        Self { bytes: Vec::new(), deforming, inks: Vec::new(), floats: Vec::new(), loaded: None }
     }
 
     /// Forgets what lies here: a new batch begins.
@@ -145,7 +151,7 @@ impl<T: Float> Gather<T> {
 
     /// The rows `first..first + n` of a source.
     pub fn rows<'a>(&'a mut self, source: Source<'a>, first: usize, n: usize) -> Block<'a, T> {
-        let Source { data, rows, epoch, factor, turned, patches } = source;
+        let Source { data, rows, epoch, factor, turned, patches, augmenter } = source;
         if !patches.is_empty() {
             let end = (first + n).div_ceil(Patches::ROWS);
             return Block::Patches(&patches[first / Patches::ROWS..end], T::from_f64(factor));
@@ -154,6 +160,15 @@ impl<T: Float> Gather<T> {
         let row = |i: usize| rows.get(first + i) as usize;
         let is_here = self.loaded.replace(first) == Some(first);
         let bytes: &[u8] = match (data.inputs(), rows) {
+            (Storage::Bytes(_) | Storage::Drawn { .. }, _) if augmenter.is_some() => {
+                if let (false, Some(augmenter)) = (is_here, augmenter) {
+                    self.bytes.resize(n * width, 0);
+                    for (i, out) in self.bytes.chunks_exact_mut(width).enumerate() {
+                        self.deforming.row(data, augmenter, epoch, row(i), out);
+                    }
+                }
+                &self.bytes
+            }
             (Storage::Bytes(all), Rows::All(_)) => &all[first * width..(first + n) * width],
             (Storage::Bytes(all), Rows::Some(_)) => {
                 if !is_here {
@@ -214,6 +229,29 @@ impl<T: Float> Gather<T> {
         }
         let inputs = Inputs::plain(&self.floats[..], width);
         if source.turned { Block::Turned(inputs) } else { Block::Floats(inputs) }
+    }
+}
+
+/// What deforming rows works with.
+#[derive(Default)]
+struct Deforming {
+    scratch: AugmentScratch,
+    drawn: Vec<u8>,
+}
+
+impl Deforming {
+    /// A row of bytes, deformed as it is seen in an epoch. Its number is its place in the data that are learnt from.
+    fn row(&mut self, data: &Dataset, augmenter: &Augmenter, epoch: u64, row: usize, out: &mut [u8]) {
+        let image = match data.inputs() {
+            Storage::Bytes(all) => &all[row * out.len()..(row + 1) * out.len()],
+            Storage::Drawn { draw, rows: numbers } => {
+                self.drawn.resize(out.len(), 0);
+                draw(epoch, numbers[row], &mut self.drawn);
+                &self.drawn
+            }
+            Storage::F32(_) | Storage::F64(_) => unreachable!("a plan deforms images of bytes only"),
+        };
+        augmenter.deform(epoch, row as u32, image, &mut self.scratch, out);
     }
 }
 

@@ -4,6 +4,7 @@
 //! it step by step; a [`Model`] is what comes out. Nothing here touches files, clocks or the terminal.
 
 mod activation;
+mod augment;
 mod batches;
 mod dataset;
 mod error;
@@ -33,6 +34,7 @@ mod trace;
 mod trainer;
 
 pub use activation::Activation;
+pub use augment::{Augment, AugmentScratch, Augmenter};
 pub use batches::{Batches, Rows, Sampling};
 pub use dataset::{Dataset, DatasetError, DrawRow, Inputs, Targets};
 pub use error::Error;

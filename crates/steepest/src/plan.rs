@@ -1,5 +1,6 @@
 //! A recipe checked against its data, with every default filled in: all that a run executes.
 
+use crate::augment::Augmenter;
 use crate::batches::Batches;
 use crate::dataset::{Dataset, Inputs, Targets};
 use crate::error::Error;
@@ -34,6 +35,8 @@ pub struct Plan {
 const DEFAULT_EPOCHS: u64 = 10;
 /// Some 16 GiB in single precision: more is a slip of the keyboard.
 const MOST_PARAMETERS: usize = 1 << 32;
+/// Pixels a side up to which places in an image are exact enough in single precision.
+const LARGEST_IMAGE: usize = 1 << 14;
 /// How far the targets of a row for softmax may be from a sum of 1.
 const SOFTMAX_SUM: f64 = 1e-6;
 
@@ -100,7 +103,8 @@ impl Plan {
         let shuffle = recipe.data.shuffle.then_some(recipe.quirks.split_shuffle.unwrap_or_default());
         let split = split(n_rows, n_validation, shuffle, recipe.seed);
         let head = Head::new(output, n_outputs, recipe.quirks.head());
-        let training = training(&mut recipe, head, split.train.len())?;
+        let augmenter = augmenter(&recipe, data)?;
+        let training = training(&mut recipe, head, split.train.len(), augmenter)?;
         Ok(Self { recipe, network, training, split, classes, image: data.image() })
     }
 
@@ -236,7 +240,51 @@ fn check_quirks(recipe: &Recipe, output: Output) -> Result<(), Error> {
     })
 }
 
-fn training(recipe: &mut Recipe, head: Head, n_train: usize) -> Result<Training, Error> {
+/// What deforms the rows to learn from, if anything does.
+fn augmenter(recipe: &Recipe, data: &Dataset) -> Result<Option<Augmenter>, Error> {
+    let augment = recipe.augment;
+    if augment.is_off() {
+        return Ok(None);
+    }
+    let image = data.image().filter(|_| data.is_bytes());
+    let (height, width) = image.ok_or_else(|| {
+        let (n, what) = (data.n_features(), if data.is_bytes() { "bytes" } else { "decimals" });
+        Error::Plan(format!(
+            "[augment] deforms images, but the rows to learn from are {n} {what} that are not known to be images: \
+             expected images of bytes (IDX, PNG, NPZ with arrays (n, height, width), generated digits), \
+             or leave [augment] out"
+        ))
+    })?;
+    let side = height.min(width) as f64;
+    check(height.max(width) <= LARGEST_IMAGE, || {
+        format!(
+            "[augment] deforms images of at most {LARGEST_IMAGE} pixels a side, but these are {height} x {width}"
+        )
+    })?;
+    for (key, value, end, unit) in [
+        ("shift", augment.shift, side, " pixels, the shorter side of the images"),
+        ("rotation", augment.rotation, 360.0, " degrees"),
+        ("scale", augment.scale, 1.0, ""),
+        ("shear", augment.shear, 1.0, ""),
+        ("elastic", augment.elastic, side, " pixels, the shorter side of the images"),
+    ] {
+        check(value >= 0.0 && value < end, || {
+            format!("augment.{key} is {value}: expected 0 or more, and below {end}{unit}")
+        })?;
+    }
+    let sigma = augment.elastic_sigma;
+    check(sigma >= 1.0 && sigma.is_finite(), || {
+        format!("augment.elastic_sigma is {sigma}: expected a number of pixels, 1 or more")
+    })?;
+    Ok(Some(Augmenter::new(augment, (height, width), recipe.seed)))
+}
+
+fn training(
+    recipe: &mut Recipe,
+    head: Head,
+    n_train: usize,
+    augmenter: Option<Augmenter>,
+) -> Result<Training, Error> {
     let r = &mut recipe.training;
     check(r.epochs.is_none() || r.iterations.is_none(), || {
         "training.epochs and training.iterations exclude each other: give one".into()
@@ -301,6 +349,7 @@ fn training(recipe: &mut Recipe, head: Head, n_train: usize) -> Result<Training,
         sum_bias_gradient: recipe.quirks.bias_gradient == Some(BiasGradient::Summed),
         total_steps: total.ok_or_else(|| Error::Plan("training.epochs is too large".into()))?,
         divide_by: recipe.data.divide_by.unwrap_or(1.0),
+        augmenter,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::augment::Augment;
 use crate::error::Error;
 use crate::head::{Axis, DeltaRule, HeadQuirks, Output, Shift};
 use crate::optimizer::OptimizerKind;
@@ -26,6 +27,9 @@ pub struct Recipe {
     pub network: NetworkRecipe,
     /// How it learns.
     pub training: TrainingRecipe,
+    /// How images to learn from are deformed.
+    #[serde(skip_serializing_if = "Augment::is_off")]
+    pub augment: Augment,
     /// Departures from the textbook.
     #[serde(skip_serializing_if = "Quirks::is_empty")]
     pub quirks: Quirks,
@@ -164,6 +168,7 @@ impl Default for Recipe {
             data: DataRecipe::default(),
             network: NetworkRecipe::default(),
             training: TrainingRecipe::default(),
+            augment: Augment::default(),
             quirks: Quirks::default(),
         }
     }
@@ -323,7 +328,7 @@ mod tests {
     #[test]
     fn a_recipe_survives_writing_and_reading() {
         let text = "[training]\nbatch_size = \"full\"\niterations = 5\n[quirks]\ndelta_scale = 2.0\n[network]\n\
-                    weights = { uniform = 0.5 }\n[data]\nval_split = 1000";
+                    weights = { uniform = 0.5 }\n[data]\nval_split = 1000\n[augment]\nrotation = 15";
         let recipe = Recipe::parse(text, &[]).unwrap();
         assert_eq!(recipe.training.batch_size, BatchSize::Full);
         assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);

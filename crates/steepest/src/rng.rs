@@ -12,6 +12,8 @@ pub enum Purpose {
     Init = 2,
     /// Order of the rows in training.
     Batches = 3,
+    /// How images are deformed.
+    Augment = 4,
 }
 
 /// ChaCha8: the same numbers on every platform.
@@ -19,4 +21,14 @@ pub(crate) fn stream(seed: u64, purpose: Purpose) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(purpose as u64);
     rng
+}
+
+/// A stream for one row in one epoch, which needs no other to be drawn before it. The key is the whole address, so no two
+/// rows share their numbers.
+pub(crate) fn row_stream(seed: u64, purpose: Purpose, epoch: u64, row: u32) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    for (part, word) in key.chunks_exact_mut(8).zip([seed, purpose as u64, epoch, row.into()]) {
+        part.copy_from_slice(&word.to_le_bytes());
+    }
+    ChaCha8Rng::from_seed(key)
 }

@@ -25,7 +25,8 @@ impl<T: Float> Trainer<T> {
         let n = step.n_samples;
         let head = &training.head;
         let factor = 1.0 / training.divide_by;
-        let source = Source { rows: self.rows(), epoch: step.epoch, ..Source::new(data, factor) };
+        let (rows, epoch, augmenter) = (self.rows(), step.epoch, training.augmenter.as_ref());
+        let source = Source { rows, epoch, augmenter, ..Source::new(data, factor) };
         let batch = Batch { source, network: &before, head };
         let mut gather = Gather::new();
         let x = gather.rows(source, 0, n);

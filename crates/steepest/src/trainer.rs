@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool};
 
+use crate::augment::Augmenter;
 use crate::batches::{Batches, Rows};
 use crate::dataset::Dataset;
 use crate::error::Error;
@@ -39,6 +40,8 @@ pub struct Training {
     pub total_steps: u64,
     /// Inputs are divided by this.
     pub divide_by: f64,
+    /// Deforms the rows that are learnt from, if they are images of bytes.
+    pub augmenter: Option<Augmenter>,
 }
 
 /// Trains one network on one data set. Silent and without a clock: it is stepped from outside.
@@ -91,7 +94,7 @@ impl<T: Float> Trainer<T> {
     /// A trainer of `network` on all rows of `data`.
     ///
     /// # Panics
-    /// When the data set has no targets, or the network does not fit it: a plan sees to that.
+    /// When the data set has no targets, or network and augmentation do not fit it: a plan sees to that.
     pub fn new(
         training: Training,
         network: Network<T>,
@@ -100,8 +103,11 @@ impl<T: Float> Trainer<T> {
         threads: usize,
     ) -> Self {
         assert!(data.targets().is_some() && data.n_features() == network.spec().sizes[0]);
+        let fits = |augmenter: &Augmenter| data.is_bytes() && data.image() == Some(augmenter.size());
+        assert!(training.augmenter.as_ref().is_none_or(fits));
         let mut pool = Pool::new(threads);
-        let (layout, patches) = if batches.are_whole() {
+        // Rows that are deformed anew are not the same in every step.
+        let (layout, patches) = if batches.are_whole() && training.augmenter.is_none() {
             layout_for_all(network.spec(), &data, &mut pool)
         } else {
             (layout_for(network.spec(), &data), Vec::new())
@@ -217,7 +223,8 @@ impl<T: Float> Trainer<T> {
         let rows = batches.rows();
         let n = rows.len();
         let (factor, turned) = (1.0 / training.divide_by, network.is_turned());
-        let source = Source { data, rows, epoch, factor, turned, patches };
+        let augmenter = training.augmenter.as_ref();
+        let source = Source { data, rows, epoch, factor, turned, patches, augmenter };
         let batch = Batch { source, network, head: &training.head };
         let work = work.get_or_insert_with(|| Work::new(network, batches.largest(), pool.threads()));
         let (score, mut is_finite, is_updated) = match work {

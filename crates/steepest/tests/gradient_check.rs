@@ -72,6 +72,7 @@ fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
             sum_bias_gradient: false,
             total_steps: 1,
             divide_by: 1.0,
+            augmenter: None,
         };
         let batches = || steepest::Batches::new(case.rows, None, Sampling::Ordered, 0);
         let new = || Trainer::new(training.clone(), network.clone(), data.clone(), batches(), case.threads);

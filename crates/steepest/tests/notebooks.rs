@@ -1,11 +1,9 @@
 //! The four notebooks from their recipes, against what NumPy made of the same weights and rows
-//! (`benchmarks/make_golden.py`; the keys of its files are listed in `benchmarks/README.md`).
+//! (`benchmarks/make_golden.py`).
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
+mod golden;
 
+use golden::{Array, Golden, root};
 use steepest::{
     Dataset, Float, Inputs, Network, Optimizer, Plan, Recipe, Session, Start, Targets, parse_value,
 };
@@ -16,44 +14,9 @@ const ALLOWED: f64 = 1e-12;
 /// Of any weight, in single precision.
 const ALLOWED_F32: [f64; 4] = [5e-5, 5e-5, 5e-5, 2e-7];
 
-/// An array's shape and its numbers, row-major.
-type Array = (Vec<usize>, Vec<f64>);
-
-fn root(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
-}
-
-/// The arrays of an NPZ file in `benchmarks/golden`.
-struct Golden(HashMap<String, Array>);
-
 impl Golden {
-    fn open(name: &str) -> Self {
-        let mut archive =
-            zip::ZipArchive::new(File::open(root("benchmarks/golden").join(name)).unwrap()).unwrap();
-        let n = archive.len();
-        let read = |i: usize| {
-            let mut file = archive.by_index(i).unwrap();
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).unwrap();
-            (file.name().unwrap().strip_suffix(".npy").unwrap().to_string(), parse_npy(&bytes))
-        };
-        Self((0..n).map(read).collect())
-    }
-
-    fn array(&self, name: &str) -> &Array {
-        self.0.get(name).unwrap_or_else(|| panic!("no array {name}: {:?}", self.0.keys()))
-    }
-
-    fn numbers(&self, name: &str) -> &[f64] {
-        &self.array(name).1
-    }
-
     fn number(&self, name: &str) -> f64 {
         self.numbers(name)[0]
-    }
-
-    fn bytes(&self, name: &str) -> Vec<u8> {
-        self.numbers(name).iter().map(|&x| x as u8).collect()
     }
 
     /// Rows and classes.
@@ -69,25 +32,6 @@ impl Golden {
         let names = ["w1", "b1", "w2", "b2"].map(|name| name.to_string() + suffix);
         names.iter().filter_map(|name| self.0.get(name)).flat_map(|(_, numbers)| numbers.clone()).collect()
     }
-}
-
-fn parse_npy(bytes: &[u8]) -> Array {
-    assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
-    let end = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let header = std::str::from_utf8(&bytes[10..end]).unwrap();
-    let after = |key: &str| header.split_once(key).unwrap().1;
-    assert!(after("'fortran_order': ").starts_with("False"));
-    let shape = after("'shape': (").split_once(')').unwrap().0;
-    let shape = shape.split(',').filter_map(|n| n.trim().parse().ok()).collect();
-    let data = &bytes[end..];
-    let numbers = match &after("'descr': '")[..3] {
-        "|u1" => data.iter().map(|&x| f64::from(x)).collect(),
-        "<i4" => data.as_chunks().0.iter().map(|&x| f64::from(i32::from_le_bytes(x))).collect(),
-        "<f4" => data.as_chunks().0.iter().map(|&x| f64::from(f32::from_le_bytes(x))).collect(),
-        "<f8" => data.as_chunks().0.iter().map(|&x| f64::from_le_bytes(x)).collect(),
-        other => panic!("{other}"),
-    };
-    (shape, numbers)
 }
 
 /// A session of a notebook's recipe on golden rows, all of them and in their order.

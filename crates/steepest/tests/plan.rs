@@ -95,3 +95,39 @@ fn targets_of_softmax_are_parts_that_sum_to_one() {
     assert!(message.contains("the test set: row 0"), "{message}");
     plan_of.check_fits(&values([0.5, 0.5]), "the test set").unwrap();
 }
+
+#[test]
+fn only_images_of_bytes_are_deformed_and_only_so_far() {
+    let labels = Targets::Classes { labels: vec![0, 1, 0, 1], names: ["a", "b"].map(String::from).into() };
+    let bytes = Dataset::new(Inputs::Bytes(vec![7; 4 * 6 * 8]), 48, Some(labels.clone())).unwrap();
+    let images = bytes.clone().with_image(6, 8);
+    let text = |key: &str, value: &str| {
+        format!("[augment]\nrotation = 10\n{key} = {value}").replacen(
+            "rotation = 10\nrotation",
+            "rotation",
+            1,
+        )
+    };
+    plan("[augment]\nrotation = 10", &images).unwrap();
+    refuses(
+        "[augment]\nrotation = 10",
+        &bytes,
+        &["[augment]", "48 bytes", "not known to be images", "leave"],
+    );
+    let decimals = Dataset::new(Inputs::F32(vec![0.5; 4 * 48]), 48, Some(labels)).unwrap().with_image(6, 8);
+    refuses("[augment]\nelastic = 1.0", &decimals, &["48 decimals", "images of bytes"]);
+    for (key, wrong, says) in [
+        ("shift", ["-1", "nan", "6"], "below 6 pixels"),
+        ("rotation", ["-0.5", "inf", "360"], "below 360 degrees"),
+        ("scale", ["-0.1", "nan", "1"], "below 1"),
+        ("shear", ["-0.1", "inf", "1.5"], "below 1"),
+        ("elastic", ["-1", "nan", "100"], "below 6 pixels"),
+        ("elastic_sigma", ["0", "0.99", "inf"], "1 or more"),
+    ] {
+        for value in wrong {
+            refuses(&text(key, value), &images, &[&format!("augment.{key} is"), says]);
+        }
+    }
+    // Off is off, whatever the data.
+    plan("[augment]\nrotation = 0.0\nelastic_sigma = 9", &decimals).unwrap();
+}

@@ -136,7 +136,7 @@ fn set_up_environment(python: &str) -> Result<()> {
 fn environment_is_ready() -> bool {
     let installed = std::fs::read(root().join("target/venv/requirements.txt"));
     matches!((installed, std::fs::read(requirements())), (Ok(a), Ok(b)) if a == b)
-        && succeeds(environment_python(), "import numpy, pandas, PIL, safetensors")
+        && succeeds(environment_python(), "import numpy, pandas, PIL, safetensors, scipy")
 }
 
 fn environment_python() -> PathBuf {
