@@ -61,6 +61,13 @@ pub fn softmax_rows<T: Float>(z: &[T], n_classes: usize, p: &mut [T]) {
     }
 }
 
+/// See [`crate::lerp`].
+pub fn lerp<T: Float>(rate: T, x: &[T], mean: &mut [T]) {
+    for i in 0..mean.len() {
+        mean[i] = (T::ONE - rate) * mean[i] + rate * x[i];
+    }
+}
+
 /// See [`crate::adam`].
 pub fn adam<T: Float>(step: &crate::AdamStep<T>, d: &[T], m: &mut [T], v: &mut [T], w: &mut [T]) {
     for i in 0..w.len() {

@@ -61,6 +61,31 @@ impl<T: Float> Kernel for Add<'_, T> {
     }
 }
 
+/// `mean += rate (x - mean)`: a running mean follows `x`, which it equals at a rate of 1.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn lerp<T: Float>(rate: T, x: &[T], mean: &mut [T]) {
+    assert_eq!(x.len(), mean.len());
+    dispatch(Lerp { rate, x, mean });
+}
+
+struct Lerp<'a, T> {
+    rate: T,
+    x: &'a [T],
+    mean: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Lerp<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (mean, &x) in self.mean.iter_mut().zip(self.x) {
+            *mean += self.rate * (x - *mean);
+        }
+    }
+}
+
 /// Whether no number of `x` is infinite or NaN.
 pub fn all_finite<T: Float>(x: &[T]) -> bool {
     dispatch(AllFinite { x })
@@ -217,6 +242,20 @@ mod tests {
                 assert!(!all_finite(&x));
             }
         }
+    }
+
+    #[test]
+    fn a_running_mean_equals_its_plain_twin() {
+        let x: Vec<f64> = (0..37).map(|i| f64::from(i) * 0.3 - 1.7).collect();
+        let mut mean: Vec<f64> = x.iter().map(|x| 1.0 - x * x).collect();
+        let mut expected = mean.clone();
+        for rate in [0.9, 0.05, 0.001] {
+            lerp(rate, &x, &mut mean);
+            reference::lerp(rate, &x, &mut expected);
+            reference::assert_close(&mean, &expected, 1e-15);
+        }
+        lerp(1.0, &x, &mut mean);
+        reference::assert_close(&mean, &x, 1e-15);
     }
 
     #[test]

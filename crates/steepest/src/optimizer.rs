@@ -88,34 +88,42 @@ impl Optimizer {
 
 /// One step of an optimizer.
 #[derive(Clone, Copy)]
-pub(crate) struct UpdateRule<'a> {
-    pub optimizer: &'a Optimizer,
+pub(crate) struct UpdateRule {
+    pub optimizer: Optimizer,
     /// Counts from 1.
     pub step: u64,
     pub rate: f64,
+    /// Where parameters have a running mean: the part of the way that it goes towards them.
+    pub mean_rate: f64,
 }
 
-/// Some parameters, with what lies in the same places of the gradient and of the optimizer's memory.
+/// Some parameters, with what lies in the same places of the gradient, the optimizer's memory and the parameters' mean.
 #[derive(Default)]
 pub(crate) struct Piece<'a, T> {
     pub gradient: &'a mut [T],
     pub parameters: &'a mut [T],
     /// Empty where an optimizer remembers less.
     pub memory: [&'a mut [T]; 2],
+    /// Empty where no mean is kept.
+    pub mean: &'a mut [T],
 }
 
 impl<'a, T: Float> Piece<'a, T> {
     /// Cuts off the first `n`.
     pub fn cut(&mut self, n: usize) -> Self {
         let first = |all: &mut &'a mut [T]| all.split_off_mut(..n).unwrap_or_default();
-        let Self { gradient, parameters, memory: [one, two] } = self;
-        Self { gradient: first(gradient), parameters: first(parameters), memory: [first(one), first(two)] }
+        let Self { gradient, parameters, memory: [one, two], mean } = self;
+        let memory = [first(one), first(two)];
+        Self { gradient: first(gradient), parameters: first(parameters), memory, mean: first(mean) }
     }
 
-    /// Moves the parameters along the gradient.
+    /// Moves the parameters along the gradient, and their mean after them.
     pub fn update(&mut self, rule: UpdateRule, are_weights: bool) {
-        let UpdateRule { optimizer, step, rate } = rule;
+        let UpdateRule { optimizer, step, rate, mean_rate } = rule;
         let memory = self.memory.each_mut().map(|m| &mut **m);
         optimizer.update(step, rate, are_weights, self.gradient, memory, self.parameters);
+        if !self.mean.is_empty() {
+            kernels::lerp(T::from_f64(mean_rate), self.parameters, self.mean);
+        }
     }
 }

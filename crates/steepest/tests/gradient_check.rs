@@ -69,6 +69,7 @@ fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
             optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
             schedule: Schedule::constant(0.1),
             l2: case.l2,
+            ema: None,
             sum_bias_gradient: false,
             total_steps: 1,
             divide_by: 1.0,

@@ -131,3 +131,16 @@ fn only_images_of_bytes_are_deformed_and_only_so_far() {
     // Off is off, whatever the data.
     plan("[augment]\nrotation = 0.0\nelastic_sigma = 9", &decimals).unwrap();
 }
+
+#[test]
+fn an_average_forgets_a_part_each_step() {
+    for ema in ["0.0", "1.0", "-0.5", "nan", "1.5"] {
+        refuses(&format!("[training]\nema = {ema}"), &classes(), &["training.ema is", "above 0 and below 1"]);
+    }
+    let plan = plan("[training]\nema = 0.999", &classes()).unwrap();
+    let decay = |step| plan.training.mean_decay(step);
+    assert_eq!(
+        [decay(1), decay(10), decay(8990), decay(1_000_000)],
+        [2.0 / 11.0, 11.0 / 20.0, 8991.0 / 9000.0, 0.999]
+    );
+}
