@@ -111,6 +111,15 @@ pub fn deform(image: &[u8], how: &crate::Deformation, out: &mut [f64]) {
     }
 }
 
+/// See [`crate::rmsprop`].
+pub fn rmsprop<T: Float>(step: &crate::RmspropStep<T>, d: &[T], v: &mut [T], b: &mut [T], w: &mut [T]) {
+    for i in 0..w.len() {
+        v[i] = step.alpha * v[i] + (T::ONE - step.alpha) * d[i] * d[i];
+        b[i] = step.momentum * b[i] + d[i] / (v[i].sqrt() + step.epsilon);
+        w[i] -= step.rate * b[i];
+    }
+}
+
 /// Fails unless each number is within `tolerance` of the expected one, relative or absolute, whichever is more.
 #[cfg(test)]
 #[track_caller]

@@ -1,7 +1,7 @@
 //! From gradients to new parameters.
 
 use serde::{Deserialize, Serialize};
-use steepest_kernels::{self as kernels, AdamStep, Float};
+use steepest_kernels::{self as kernels, AdamStep, Float, RmspropStep};
 
 /// The rule that parameters follow; the learning rate comes from the [`crate::Schedule`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +24,15 @@ pub enum Optimizer {
         /// Decoupled decay of weights (not of biases).
         weight_decay: f64,
     },
+    /// RMSprop (PyTorch's form).
+    Rmsprop {
+        /// Decay of the mean of squared gradients.
+        alpha: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
+        /// How much of the running sum of scaled gradients stays each step.
+        momentum: f64,
+    },
 }
 
 /// The optimizers by the names that a recipe uses.
@@ -40,6 +49,8 @@ pub enum OptimizerKind {
     Adam,
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
     Adamw,
+    /// RMSprop (Tieleman and Hinton 2012).
+    Rmsprop,
 }
 
 impl Optimizer {
@@ -47,6 +58,7 @@ impl Optimizer {
     pub fn memory(&self) -> usize {
         match self {
             Self::Sgd { momentum, .. } => usize::from(*momentum != 0.0),
+            Self::Rmsprop { momentum, .. } => 1 + usize::from(*momentum != 0.0),
             Self::Adam { .. } => 2,
         }
     }
@@ -81,6 +93,15 @@ impl Optimizer {
                     decay: t(if decays { weight_decay } else { 0.0 }),
                 };
                 kernels::adam(&step, d, first, second, w);
+            }
+            Self::Rmsprop { alpha, epsilon, momentum } => {
+                let step = RmspropStep {
+                    rate: t(rate),
+                    alpha: t(alpha),
+                    epsilon: t(epsilon),
+                    momentum: t(momentum),
+                };
+                kernels::rmsprop(&step, d, first, second, w);
             }
         }
     }

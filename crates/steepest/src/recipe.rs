@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
 use crate::error::Error;
-use crate::head::{Axis, DeltaRule, HeadQuirks, Output, Shift};
+use crate::head::{Head, Output};
+use crate::head_quirks::{Axis, DeltaRule, HeadQuirks, Shift};
+use crate::loss::{Loss, LossKind};
 use crate::recipe_training::TrainingRecipe;
 use crate::recipe_values::{BiasGradient, Precision, ValSplit, text_or_number};
 use crate::split::SplitShuffle;
@@ -75,6 +77,12 @@ pub struct NetworkRecipe {
     /// Output activation and loss. By default softmax for classes, identity for numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Output>,
+    /// Loss of an identity output. By default the squared error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<LossKind>,
+    /// Where Huber's loss changes from squared to linear. By default at 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub huber_delta: Option<f64>,
     /// Whether layers have biases.
     pub bias: bool,
     /// Initial weights.
@@ -144,6 +152,8 @@ impl Default for NetworkRecipe {
             hidden: vec![128],
             activation: Activation::Relu,
             output: None,
+            loss: None,
+            huber_delta: None,
             bias: true,
             weights: Init::HeNormal,
             biases: Init::Zeros,
@@ -173,6 +183,18 @@ impl Recipe {
             checked.map_err(|e| Error::Recipe(format!("in {path}: {}", e.message())))?;
         }
         table.try_into().map_err(|e: toml::de::Error| Error::Recipe(e.to_string()))
+    }
+
+    /// The output activation and the loss that it asks for, with `n_outputs` units.
+    pub fn head(&self, output: Output, n_outputs: usize) -> Head {
+        let smoothing = self.training.label_smoothing.unwrap_or(0.0);
+        let loss = match self.network.loss.unwrap_or(LossKind::Squared) {
+            LossKind::Squared => Loss::Squared,
+            LossKind::Mae => Loss::Absolute,
+            LossKind::Huber => Loss::Huber { delta: self.network.huber_delta.unwrap_or(1.0) },
+            LossKind::Poisson => Loss::Poisson,
+        };
+        Head::new(output, n_outputs, self.quirks.head()).with_label_smoothing(smoothing).with_loss(loss)
     }
 
     /// The recipe as TOML that [`Recipe::parse`] reads.

@@ -151,6 +151,7 @@ impl<T: Float> Session<T> {
         } else {
             data.select(&plan.split.train)
         };
+        let train = plan.weighted(train)?;
         let trainer = Trainer::new(plan.training.clone(), network, train, batches, threads);
         Ok(Self { plan, trainer, validation, epoch: EpochSums::default(), best: None, since_best: 0 })
     }

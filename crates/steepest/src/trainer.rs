@@ -9,6 +9,7 @@ use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool};
 
 use crate::augment::Augmenter;
 use crate::batches::{Batches, Rows};
+use crate::clip::clip_factor;
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::gather::Source;
@@ -20,7 +21,7 @@ use crate::optimizer::{Optimizer, Piece, UpdateRule};
 use crate::parts::Parts;
 use crate::pass::Batch;
 use crate::predict::{self, Evaluation, summarize};
-use crate::schedule::Schedule;
+use crate::schedule::{Plateau, Schedule};
 use crate::shard::Shards;
 
 /// What a [`Trainer`] does in each step.
@@ -37,6 +38,8 @@ pub struct Training {
     /// Decay of the running mean of the parameters that is validated and saved; none to do so with the parameters
     /// themselves. Early on it is less: see [`Training::mean_decay`].
     pub ema: Option<f64>,
+    /// The gradient's norm may be this much; longer ones are shortened (PyTorch's `clip_grad_norm_`).
+    pub clip_norm: Option<f64>,
     /// Notebook 2's bias gradient: for every bias of a layer, the sum over all of them.
     pub sum_bias_gradient: bool,
     /// Steps in all, which schedules end at.
@@ -75,6 +78,7 @@ pub struct Trainer<T> {
     /// The network's running mean, where there is one, laid out as the network.
     mean: Option<Network<T>>,
     step: u64,
+    plateau: Plateau,
     last_good: Good<T>,
 }
 
@@ -151,6 +155,7 @@ impl<T: Float> Trainer<T> {
             patches,
             batches,
             step: 0,
+            plateau: Plateau::new(),
         }
     }
 
@@ -195,7 +200,8 @@ impl<T: Float> Trainer<T> {
         &self.data
     }
 
-    /// The gradient of the last [`Trainer::gradients`], laid out as the parameters.
+    /// The gradient of the last [`Trainer::gradients`], laid out as the parameters; of the last [`Trainer::step`] as it was
+    /// descended, shortened if it was too long.
     pub fn gradient(&self) -> AlignedVec<T> {
         self.network.upright(&self.gradient)
     }
@@ -205,10 +211,12 @@ impl<T: Float> Trainer<T> {
         self.batches.rows()
     }
 
-    /// Learning rate of a step.
+    /// Learning rate of a step; with [`Course::Adaptive`] of the one that comes next or is under way.
+    ///
+    /// [`Course::Adaptive`]: crate::Course::Adaptive
     pub fn rate(&self, iteration: u64) -> f64 {
-        let training = &self.training;
-        training.schedule.rate(iteration, self.batches.steps_per_epoch(), training.total_steps)
+        let Training { schedule, total_steps, .. } = self.training;
+        self.plateau.factor * schedule.rate(iteration, self.batches.steps_per_epoch(), total_steps)
     }
 
     /// Threads at work.
@@ -241,10 +249,12 @@ impl<T: Float> Trainer<T> {
     /// [`Trainer::gradients`]; also says whether the parameters were updated at once, which only happens if they `may` be, and
     /// changes no bit.
     fn pass(&mut self, may_update: bool) -> Result<(Step, bool), Error> {
+        self.plateau.begin(self.training.schedule.course, self.batches.epoch());
         let rule = self.rule();
         // Nothing must happen to the gradient in between; and parameters are only copied when they are known to be good.
         let updates = may_update
             && self.training.l2 == 0.0
+            && self.training.clip_norm.is_none()
             && !self.training.sum_bias_gradient
             && !self.step.is_multiple_of(SNAPSHOT_STEPS);
         let Self { training, network, data, patches, batches, pool, work, gradient, memory, mean, .. } = self;
@@ -255,7 +265,8 @@ impl<T: Float> Trainer<T> {
         let (factor, turned) = (1.0 / training.divide_by, network.is_turned());
         let augmenter = training.augmenter.as_ref();
         let source = Source { data, rows, epoch, factor, turned, patches, augmenter };
-        let batch = Batch { source, network, head: &training.head };
+        let total = source.total();
+        let batch = Batch { source, network, head: &training.head, total };
         let work = work.get_or_insert_with(|| Work::new(network, batches.largest(), pool.threads()));
         let (score, mut is_finite, is_updated) = match work {
             Work::ByRows(shards) => {
@@ -268,7 +279,7 @@ impl<T: Float> Trainer<T> {
                 (score, parts.gradients(source, pool, all, updates.then_some(rule)), updates)
             }
         };
-        let mut loss = summarize(&training.head, score, n);
+        let mut loss = summarize(&training.head, score, n, total);
         if training.l2 > 0.0 {
             loss.loss += add_l2(network, training.l2, gradient);
             is_finite &= kernels::all_finite(gradient);
@@ -281,6 +292,7 @@ impl<T: Float> Trainer<T> {
             accuracy: loss.accuracy,
             ends_epoch,
         };
+        self.plateau.add(step.loss, n);
         self.check(step, is_finite).map(|step| (step, is_updated))
     }
 
@@ -312,10 +324,14 @@ impl<T: Float> Trainer<T> {
             }
         }
         let is_little = gradient.len() <= PIECE;
+        let shorten = training.clip_norm.map(|most| clip_factor(gradient, most, pool)).filter(|&f| f < 1.0);
         let layers = network.spec().layers();
         let pieces = pieces(layers, whole(gradient, network, memory, mean));
         let update = |i: usize| {
             let (piece, are_weights) = &mut *lock(&pieces[i]);
+            if let Some(factor) = shorten {
+                kernels::scale(T::from_f64(factor), piece.gradient);
+            }
             piece.update(rule, *are_weights);
         };
         if is_little {
@@ -348,7 +364,7 @@ impl<T: Float> Trainer<T> {
         let network = mean.as_ref().unwrap_or(network);
         let logits = predict::logits(network, data, 1.0 / training.divide_by, pool);
         let targets = data.targets().unwrap_or_else(|| unreachable!("a plan evaluates on targets only"));
-        predict::evaluate(&training.head, &logits, targets, pool)
+        predict::evaluate(&training.head, &logits, targets, data.weights(), pool)
     }
 }
 
