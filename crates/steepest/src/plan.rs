@@ -245,7 +245,8 @@ fn check_loss(recipe: &mut Recipe, output: Output, data: &Dataset) -> Result<(),
     check(network.loss.is_none() || output == Output::Identity, || {
         format!(
             "network.loss is for numbers with output \"identity\", but network.output is \"{}\", which has a loss of its \
-             own: leave network.loss out",
+             own: leave network.loss out; or, if the targets are whole numbers that were taken for classes, write them \
+             with decimals, such as 3.0",
             output.name()
         )
     })?;
