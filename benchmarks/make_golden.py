@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+import learning
 import notebooks as nbs
 from notebooks import Array, Named, Notebook
 
@@ -199,6 +200,7 @@ def main() -> None:
         golden_run(nb, folder)
     save(folder / "optimizers.npz", optimizer_runs())
     save(folder / "deformed.npz", deformed_image())
+    save(folder / "learning.npz", learning.arrays())
 
 
 if __name__ == "__main__":

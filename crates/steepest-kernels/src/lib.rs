@@ -42,4 +42,7 @@ pub use softmax::{
     SoftmaxShift, add_column_exps, count_first_largest, maximum, softmax_columns, softmax_rows,
 };
 pub use sparse::{affine_sparse, affine_sparse_row, transpose, weight_gradient_sparse};
-pub use updates::{AdamStep, adam, add, add_assign, all_finite, axpy, momentum};
+pub use updates::{
+    AdamStep, RmspropStep, adam, add, add_assign, all_finite, axpy, lerp, momentum, rmsprop, scale,
+    sum_of_squares,
+};

@@ -111,6 +111,11 @@ impl<T: Float> Network<T> {
         network
     }
 
+    /// Becomes equal to a network of the same shape and layout, without allocation.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.parameters.copy_from_slice(&other.parameters);
+    }
+
     /// What is laid out as the parameters are, with the first layer's part upright.
     pub(crate) fn upright(&self, flat: &[T]) -> AlignedVec<T> {
         let mut flat = AlignedVec::from(flat);

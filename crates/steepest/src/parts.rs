@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use steepest_kernels::{self as kernels, Float, Pool};
 
 use crate::gather::{Block, Gather, GatherTargets, Source};
-use crate::head::{Coupling, Score};
+use crate::head::Coupling;
 use crate::layout::Layout;
 use crate::locks::{get, lock};
 use crate::network::{Layer, Network};
@@ -20,6 +20,7 @@ use crate::optimizer::{Piece, UpdateRule};
 use crate::pass::{
     Activations, BLOCK, Batch, Deltas, bias_gradient, block_rows, blocks, deltas, even_blocks,
 };
+use crate::score::Score;
 use crate::shard::shard_count;
 
 /// What a step by parts works with.

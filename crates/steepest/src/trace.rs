@@ -27,7 +27,7 @@ impl<T: Float> Trainer<T> {
         let factor = 1.0 / training.divide_by;
         let (rows, epoch, augmenter) = (self.rows(), step.epoch, training.augmenter.as_ref());
         let source = Source { rows, epoch, augmenter, ..Source::new(data, factor) };
-        let batch = Batch { source, network: &before, head };
+        let batch = Batch { source, network: &before, head, total: source.total() };
         let mut gather = Gather::new();
         let x = gather.rows(source, 0, n);
         let mut activations = Activations::new(&before, n);

@@ -3,7 +3,7 @@
 
 mod golden;
 
-use golden::{Array, Golden, root};
+use golden::{Array, Golden, assert_close, root};
 use steepest::{
     Dataset, Float, Inputs, Network, Optimizer, Plan, Recipe, Session, Start, Targets, parse_value,
 };
@@ -15,10 +15,6 @@ const ALLOWED: f64 = 1e-12;
 const ALLOWED_F32: [f64; 4] = [5e-5, 5e-5, 5e-5, 2e-7];
 
 impl Golden {
-    fn number(&self, name: &str) -> f64 {
-        self.numbers(name)[0]
-    }
-
     /// Rows and classes.
     fn dataset(&self, x: &str, y: &str) -> Dataset {
         let labels = self.bytes(y).into_iter().map(u32::from).collect();
@@ -61,14 +57,6 @@ fn session<T: Float>(number: usize, golden: &Golden, steps: i64, threads: usize)
     let batches = batches.or_else(all_rows);
     let validation = golden.0.contains_key("x_val").then(|| golden.dataset("x_val", "y_val"));
     Session::new(plan, data, validation, Start { network: Some(network), batches }, threads).unwrap()
-}
-
-#[track_caller]
-fn assert_close<T: Float>(what: &str, ours: &[T], theirs: &[f64], allowed: f64) {
-    assert_eq!(ours.len(), theirs.len(), "{what}");
-    let worst = ours.iter().zip(theirs).map(|(a, b)| (a.to_f64() - b).abs()).fold(0.0, f64::max);
-    // Not `worst > allowed`, so that a NaN fails too.
-    assert!(worst <= allowed && ours.iter().all(|x| x.is_finite()), "{what}: off by {worst:.1e}");
 }
 
 /// A whole golden run: weights, and every accuracy that the notebook recorded.

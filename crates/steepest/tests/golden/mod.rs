@@ -1,10 +1,14 @@
 //! Golden files: what NumPy and SciPy made of the same numbers (`benchmarks/make_golden.py`; the keys are listed in
 //! `benchmarks/README.md`).
 
+#![allow(dead_code, reason = "each file of tests uses some of it")]
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
+
+use steepest::Float;
 
 /// An array's shape and its numbers, row-major.
 pub type Array = (Vec<usize>, Vec<f64>);
@@ -38,6 +42,10 @@ impl Golden {
         &self.array(name).1
     }
 
+    pub fn number(&self, name: &str) -> f64 {
+        self.numbers(name)[0]
+    }
+
     pub fn bytes(&self, name: &str) -> Vec<u8> {
         self.numbers(name).iter().map(|&x| x as u8).collect()
     }
@@ -60,4 +68,12 @@ fn parse_npy(bytes: &[u8]) -> Array {
         other => panic!("{other}"),
     };
     (shape, numbers)
+}
+
+#[track_caller]
+pub fn assert_close<T: Float>(what: &str, ours: &[T], theirs: &[f64], allowed: f64) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    let worst = ours.iter().zip(theirs).map(|(a, b)| (a.to_f64() - b).abs()).fold(0.0, f64::max);
+    // Not `worst > allowed`, so that a NaN fails too.
+    assert!(worst <= allowed && ours.iter().all(|x| x.is_finite()), "{what}: off by {worst:.1e}");
 }
