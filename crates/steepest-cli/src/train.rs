@@ -11,12 +11,13 @@ use steepest::{
     Error, Evaluation, Inputs, InstructionSet, Network, Plan, Precision, Progress, Session, Start, Stop,
     instruction_set,
 };
-use steepest_io::{Metrics, RunFolder, Stored, fingerprint, load_weights, read_npy_rows, save_model};
+use steepest_io::{Metrics, RunFolder, Stored, fingerprint, load_weights, plain, read_npy_rows, save_model};
 
 use crate::args::TrainArgs;
 use crate::experiment::{Experiment, threads};
 use crate::progress::Console;
 use crate::report::thousands;
+use crate::sources::Sources;
 
 /// What a finished run reached.
 #[derive(Clone, Debug, Serialize)]
@@ -41,8 +42,12 @@ pub struct Outcome {
 
 pub fn run(args: &TrainArgs) -> Result<()> {
     let threads = threads(args.recipe.threads)?;
-    let experiment = Experiment::new(&args.recipe, args.quiet)?;
-    let plan = experiment.plan(&experiment.recipe)?;
+    let sources = Sources::new(&args.recipe, args.quiet)?;
+    let (experiment, plan) = sources.experiment(&sources.recipe)?;
+    drop(sources);
+    for note in plan.notes.iter().filter(|_| !args.quiet) {
+        writeln!(std::io::stderr(), "note: {}", plain(note))?;
+    }
     match plan.recipe.precision {
         Precision::F32 => train::<f32>(args, &experiment, plan, threads),
         Precision::F64 => train::<f64>(args, &experiment, plan, threads),

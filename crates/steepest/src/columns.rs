@@ -181,15 +181,6 @@ impl Columns {
         Dataset::new(inputs, self.n_inputs(), targets).map_err(|error| Error::Plan(error.to_string()))
     }
 
-    /// Columns of a table that are neither inputs nor the target.
-    pub fn unused<'a>(&self, table: &'a Table) -> Vec<&'a str> {
-        let used =
-            |name: &str| self.target.name == name || self.inputs.iter().any(|column| column.name == name);
-        let columns = table.columns().iter().enumerate();
-        let unused = columns.filter(|(place, column)| Some(*place) != table.target() && !used(&column.name));
-        unused.map(|(_, column)| column.name.as_str()).collect()
-    }
-
     /// Where in the table each column is.
     fn places(&self, table: &Table) -> Result<Vec<usize>, Error> {
         let by_name: HashMap<&str, usize> =
@@ -204,7 +195,7 @@ impl Columns {
                 "{} lacks {columns} predicted from: {} (it has {})",
                 table.source(),
                 listed(missing()),
-                listed(table.columns().iter().map(|column| column.name.as_str()))
+                table.listed_names()
             )
         })?;
         Ok(self.inputs.iter().filter_map(place).collect())

@@ -31,10 +31,15 @@ pub(crate) fn inputs(
         .map(|name| ("data.drop", name))
         .chain(data.columns.keys().map(|name| ("data.columns", name)))
     {
-        let there = table.columns().iter().any(|column| column.name == *name);
+        let there =
+            table.columns().iter().map(|column| &column.name).chain(table.ignored()).any(|n| n == name);
         check(there, || {
-            let names = listed(table.columns().iter().map(|column| column.name.as_str()));
-            format!("{key} names a column {}, but {} has {names}", quoted(name), table.source())
+            format!(
+                "{key} names a column {}, but {} has {}",
+                quoted(name),
+                table.source(),
+                table.listed_names()
+            )
         })?;
         check(target != Some(name), || {
             format!(
@@ -190,10 +195,10 @@ pub(crate) fn target(
     notes: &mut Vec<String>,
 ) -> Result<(Task, Vec<String>), Error> {
     let Some(column) = table.target().map(|target| &table.columns()[target]) else {
-        let names = listed(table.columns().iter().map(|column| column.name.as_str()));
         return Err(Error::Plan(format!(
-            "{}: no column is named label, target, class or y: say which one to predict with --target ({names})",
-            table.source()
+            "{}: no column is named label, target, class or y: say which one to predict with --target ({})",
+            table.source(),
+            table.listed_names()
         )));
     };
     let name = quoted(&column.name);

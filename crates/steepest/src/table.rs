@@ -9,6 +9,7 @@ pub struct Table {
     source: String,
     columns: Vec<TableColumn>,
     target: Option<usize>,
+    ignored: Vec<String>,
     has_names: bool,
     n_rows: usize,
 }
@@ -145,13 +146,20 @@ impl Table {
                 return Err(TableError::Cell { name: shown(), row });
             }
         }
-        Ok(Self { source: source.into(), columns, target, has_names: true, n_rows })
+        Ok(Self { source: source.into(), columns, target, ignored: Vec::new(), has_names: true, n_rows })
     }
 
     /// Says that its columns are known by their places: their names are their numbers.
     #[must_use]
     pub fn without_names(mut self) -> Self {
         self.has_names = false;
+        self
+    }
+
+    /// Says which columns there were that were not read.
+    #[must_use]
+    pub fn with_ignored(mut self, names: Vec<String>) -> Self {
+        self.ignored = names;
         self
     }
 
@@ -168,6 +176,16 @@ impl Table {
     /// The place of the column that is to be predicted.
     pub fn target(&self) -> Option<usize> {
         self.target
+    }
+
+    /// The names of columns that were not read.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+
+    /// The names of all columns, as a message lists them.
+    pub(crate) fn listed_names(&self) -> String {
+        listed(self.columns.iter().map(|column| &column.name).chain(&self.ignored).map(String::as_str))
     }
 
     /// Whether columns have names, and not only numbers.
@@ -194,6 +212,8 @@ impl Table {
                 Cells::Numbers(numbers) => *numbers = numbers[range.clone()].to_vec(),
                 Cells::Texts { ids, .. } => *ids = ids[range.clone()].to_vec(),
             }
+            // What was left out may have had it.
+            column.missing_line = column.missing_line.filter(|_| start == 0);
         }
         self.n_rows = range.len();
         Ok(self)
