@@ -162,6 +162,10 @@ struct ReadColumn {
 
 impl Reading {
     fn of(first: &ByteRecord, path: &Path, options: &TableOptions) -> Result<Self, DataError> {
+        let found = first.len();
+        if found > MOST_COLUMNS {
+            return Err(CsvError::Wide { path: path.into(), found, most: MOST_COLUMNS }.into());
+        }
         let reading = match options {
             TableOptions::New { target, drop, kinds } => {
                 let header = Header::of(first, path, target.as_deref())?;
@@ -182,10 +186,6 @@ impl Reading {
             }
             TableOptions::Known { columns, target } => Self::of_known(first, path, columns, target)?,
         };
-        let found = reading.columns.len();
-        if found > MOST_COLUMNS {
-            return Err(CsvError::Wide { path: path.into(), found, most: MOST_COLUMNS }.into());
-        }
         let mut names = HashSet::new();
         if let Some(column) = reading.columns.iter().find(|column| !names.insert(column.name.as_str())) {
             return Err(CsvError::SameName { path: path.into(), name: shown(&column.name) }.into());

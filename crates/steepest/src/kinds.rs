@@ -176,8 +176,8 @@ fn refuse_missing(table: &Table, kinds: &[(usize, ColumnKind)]) -> Result<(), Er
         columns().map(|column| (column.name.as_str(), n_missing(column))).filter(|(_, n)| *n > 0).collect();
     let n_missing: usize = counts.iter().map(|(_, n)| n).sum();
     let all = match n_missing {
-        1 => "no other one is".into(),
-        n => format!("{n} are, in {}", listed(counts.iter().map(|(name, _)| *name))),
+        1 => "the only one".into(),
+        n => format!("of {n} in {}", listed(counts.iter().map(|(name, _)| *name))),
     };
     Err(Error::Plan(format!(
         "{first}: a value is missing ({all}): fill them in (--missing mean: with the column's mean, or what is most \
@@ -204,6 +204,18 @@ pub(crate) fn target(
     let name = quoted(&column.name);
     check_present(table, column)?;
     let n_rows = table.n_rows();
+    let first = match &column.cells {
+        Cells::Numbers(numbers) => numbers.first().map(|&x| number_name(x)),
+        Cells::Texts { ids, texts } => ids.first().map(|&id| texts[id as usize].clone()),
+    };
+    let differs = match &column.cells {
+        Cells::Numbers(numbers) => numbers.windows(2).any(|pair| pair[0] != pair[1]),
+        Cells::Texts { ids, .. } => ids.windows(2).any(|pair| pair[0] != pair[1]),
+    };
+    check(differs, || {
+        let value = quoted(first.as_deref().unwrap_or_default());
+        format!("{}: {name} is {value} in all rows, so there is nothing to learn", table.source())
+    })?;
     match &column.cells {
         Cells::Numbers(numbers) => {
             let mut distinct = numbers.clone();
@@ -232,8 +244,8 @@ pub(crate) fn target(
         }
         Cells::Texts { ids, texts } => {
             check(wanted != Some(Task::Regression), || {
-                let example = ids.first().and_then(|&id| texts.get(id as usize)).map_or("", String::as_str);
-                format!("--task regression is for numbers, but {name} holds text such as {}", quoted(example))
+                let example = quoted(first.as_deref().unwrap_or_default());
+                format!("--task regression is for numbers, but {name} holds text such as {example}")
             })?;
             let mut is_used = vec![false; texts.len()];
             ids.iter().for_each(|&id| is_used[id as usize] = true);
@@ -242,8 +254,9 @@ pub(crate) fn target(
             classes.sort_unstable();
             check(n_rows < ROWS_OF_CLASSES || 10 * classes.len() < 9 * n_rows, || {
                 format!(
-                    "{name} has {} different texts in {n_rows} rows, so there are no classes to be learnt: say which \
+                    "{}: {name} has {} different texts in {n_rows} rows, so there are no classes to be learnt: say which \
                      column to predict with --target",
+                    table.source(),
                     classes.len()
                 )
             })?;

@@ -243,7 +243,7 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// Names in a list, the first ones of many.
 pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    const MOST: usize = 8;
+    const MOST: usize = 12;
     let names: Vec<&str> = names.collect();
     let shown: Vec<String> = names.iter().take(MOST).map(|name| quoted(name)).collect();
     match names.len().saturating_sub(MOST) {
