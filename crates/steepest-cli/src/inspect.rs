@@ -191,7 +191,11 @@ fn column_table(columns: &[ColumnInfo], target: Option<&TargetInfo>) -> Result<S
             _ => "false, true".into(),
         };
         if !column.fill.is_null() {
-            let fill = column.fill.as_str().map_or_else(|| column.fill.to_string(), plain);
+            let fill = match (column.fill.as_str(), column.fill.as_f64()) {
+                (Some(text), _) => plain(text),
+                (_, Some(number)) => format!("{number:.6}"),
+                _ => column.fill.to_string(),
+            };
             values += &format!("; missing: {}", shorten(&fill, 20));
         }
         let padding = width - name.chars().count();

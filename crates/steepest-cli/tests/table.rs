@@ -124,6 +124,29 @@ fn a_number_from_raw_rows() {
 }
 
 #[test]
+fn columns_can_be_looked_at() {
+    let bench = Bench::new();
+    people(&bench);
+    let text = bench.ok("data info people.csv --target income");
+    for part in [
+        "rows      150",
+        "columns   7",
+        "150 texts: Person 0, Person 1",
+        "3 texts: ",
+        "(target)",
+        "18 to 67, ",
+    ] {
+        assert!(text.contains(part), "{text}\ndoes not have {part:?}");
+    }
+    let json = bench.json("data info people.csv --json");
+    let city = &json["columns"][2];
+    assert_eq!(
+        (&json["n_samples"], &city["n_missing"], &city["n_distinct"]),
+        (&150.into(), &3.into(), &3.into())
+    );
+}
+
+#[test]
 fn classes_keep_their_names() {
     let bench = Bench::new();
     people(&bench);

@@ -335,7 +335,7 @@ fn damaged_columns_are_refused() {
         (r#"\"other\":true,\"fill\":0"#, r#"\"other\":true,\"fill\":7"#, "filled in"),
         (r#"\"kind\":\"flag\""#, r#"\"kind\":\"number\""#, "metadata is damaged"),
         (
-            r#"\"kind\":\"flag\",\"name\":\"member\",\"fill\":true"#,
+            r#"\"kind\":\"flag\",\"name\":\"member\",\"fill\":false"#,
             r#"\"kind\":\"number\",\"name\":\"member\""#,
             "columns.",
         ),
@@ -356,4 +356,39 @@ fn damaged_columns_are_refused() {
             }
         }
     }
+}
+
+/// Every byte changed in many ways, and every prefix: read or refused, and what is read reads the same again.
+#[test]
+fn damaged_tables_do_not_panic() {
+    let folder = TempDir::new().unwrap();
+    let text = "age,city,\"job\",y\r\n20,Oslo,true,a\n,\"Rome, x\",false,b\n3e1,Oslo,,b\n30,NA,true,a\n1,\"a\"\"b\",true,a\n";
+    let try_it = |contents: &[u8]| {
+        let path = write(&folder, "t.csv", contents);
+        let Ok(table) = read_table(&path, &new(None, &[])) else { return 0 };
+        let Ok((plan, data)) = Plan::of_table(recipe("val_split = 0\nmissing = \"mean\""), &table) else {
+            return 0;
+        };
+        assert!(doubles(&data).iter().all(|x| x.is_finite()));
+        let columns = KnownColumns::of_model(plan.columns.as_ref().unwrap());
+        let known = TableOptions::Known { columns, target: KnownTarget::SameName };
+        let again = plan.encode(&read_table(&path, &known).unwrap()).unwrap();
+        assert!(
+            doubles(&data) == doubles(&again) && data.targets() == again.targets(),
+            "{:?}",
+            String::from_utf8_lossy(contents)
+        );
+        1
+    };
+    let bytes = text.as_bytes();
+    let mut n_read = 0;
+    for place in 0..bytes.len() {
+        n_read += try_it(&bytes[..place]);
+        for wrong in *b"\0\"\r\n,;-e9.x\x1b\xff" {
+            let mut contents = bytes.to_vec();
+            contents[place] = wrong;
+            n_read += try_it(&contents);
+        }
+    }
+    assert!(n_read > 300, "{n_read}");
 }
