@@ -112,7 +112,7 @@ fn a_number_from_raw_rows() {
 
     let text = bench.ok(&format!("inspect {run}"));
     for part in [
-        "8, from 4 columns",
+        "7, from 4 columns",
         "age     number       1  mean ",
         "New York, NY, Oslo, Rome; missing: ",
         "predicts `income`: mean",
