@@ -127,7 +127,12 @@ impl Named {
         let options = LoadOptions { csv, ..options.clone() };
         let is_table =
             match is_table(&DataSpec::parse(name).map_err(|e| UsageError(e.to_string()))?, &options) {
-                Err(DataError::NotFound { .. }) => return Err(crate::recipes::unknown(name).into()),
+                // A data set that could be downloaded is told how.
+                Err(DataError::NotFound { .. })
+                    if !options.known.iter().any(|known| name.starts_with(&known.name)) =>
+                {
+                    return Err(crate::recipes::unknown(name).into());
+                }
                 is_table => is_table?,
             };
         if data.is_some() {

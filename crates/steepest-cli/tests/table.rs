@@ -45,6 +45,7 @@ fn every_message_says_what_to_do() {
     // Neither a recipe nor data, or data twice.
     let message = bench.fails(2, "train poeple.csv", "no recipe named \"poeple.csv\"");
     assert!(message.contains("or data: a CSV") && message.contains("table, images"), "{message}");
+    bench.fails(1, "train mnist/test", "`steepest data fetch mnist` downloads it");
     bench.fails(2, "train people.csv --data people.csv", "--data names data as well");
     bench.fails(1, "train table", "data.scale is for tables");
     assert_eq!(std::fs::read_dir(bench.path()).unwrap().count(), 1, "nothing is left of what never began");

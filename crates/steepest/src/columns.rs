@@ -13,7 +13,7 @@ use crate::recipe_values::{ColumnKind, Missing, Precision, Scale, Task};
 use crate::table::{Cells, Table, TableColumn, listed, quoted};
 
 /// Inputs that a column of text becomes, unless `data.max_categories` says otherwise.
-const MOST_CATEGORIES: usize = 32;
+pub(crate) const MOST_CATEGORIES: usize = 32;
 
 /// How the rows of a table become the inputs of a network, and its target what the network learns.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,12 +1,12 @@
 //! The plan of a run on a table: its columns are recognised, encoded as the training rows ask for, and written down.
 
-use crate::columns::{Columns, class_labels};
+use crate::columns::{Columns, MOST_CATEGORIES, class_labels};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::kinds;
 use crate::plan::{Plan, check, split_rows};
 use crate::recipe::Recipe;
-use crate::recipe_values::{Missing, Scale, Task};
+use crate::recipe_values::{ColumnKind, Missing, Scale, Task};
 use crate::split::SplitKind;
 use crate::table::Table;
 
@@ -34,6 +34,9 @@ impl Plan {
         data.scale.get_or_insert(Scale::default());
         data.missing.get_or_insert(Missing::default());
         data.task = Some(task);
+        if inputs.iter().any(|(_, kind)| *kind == ColumnKind::Text) {
+            data.max_categories.get_or_insert(MOST_CATEGORIES);
+        }
         if task == Task::Regression && data.split == Some(SplitKind::Stratified) {
             data.split = None;
         }
