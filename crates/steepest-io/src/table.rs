@@ -266,7 +266,7 @@ impl Reading {
             None => surveys
                 .next()
                 .unwrap_or_default()
-                .is_number()
+                .numbers_alone()
                 .map_err(|(line, problem)| self.problem(path, line, column, problem)),
         };
         self.columns.iter().map(kind).collect()
@@ -328,7 +328,8 @@ impl Survey {
         self.text.get_or_insert_with(|| (line, shown(&String::from_utf8_lossy(cell))));
     }
 
-    fn is_number(self) -> Result<bool, (u64, CellProblem)> {
+    /// Whether all cells are numbers; if nearly all are, the line with one that is none, and what is wrong.
+    fn numbers_alone(self) -> Result<bool, (u64, CellProblem)> {
         let Self { present, numbers, commas, text } = self;
         let Some((line, text)) = text else { return Ok(true) };
         if numbers.saturating_add(commas) == present {
