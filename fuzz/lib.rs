@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use steepest::{Dataset, Inputs, Targets};
-use steepest_io::{DataFormat, DataSpec, LoadOptions, Loaded, fingerprint, load, write_dataset};
+use steepest::{Dataset, Inputs, Plan, Recipe, Targets};
+use steepest_io::{
+    DataFormat, DataSpec, KnownColumns, KnownTarget, LoadOptions, Loaded, TableOptions, fingerprint, load, read_table,
+    write_dataset,
+};
 
 /// A folder of this process alone; in memory where the system has such a place.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -30,8 +33,7 @@ pub fn read_data(name: &str, bytes: &[u8]) {
     let read = match open(&path) {
         Ok(read) => read,
         Err(error) => {
-            let message = error.to_string();
-            assert!(message.len() < 1000 && !message.contains(char::is_control), "{message:?}");
+            check_message(&error);
             return;
         }
     };
@@ -45,6 +47,33 @@ pub fn read_data(name: &str, bytes: &[u8]) {
         }
         _ => panic!("parts are not parts any more"),
     }
+}
+
+/// Reads the bytes as a table and encodes its columns. What is accepted must be finite, and the same when it is read again with
+/// its columns known.
+pub fn encode_table(bytes: &[u8]) {
+    let path = file("table.csv", bytes);
+    let new = TableOptions::New { target: None, drop: vec![], kinds: Default::default() };
+    let table = match read_table(&path, &new) {
+        Ok(table) => table,
+        Err(error) => return check_message(&error),
+    };
+    let recipe = Recipe::parse("[data]\nmissing = \"mean\"\nval_split = 0", &[]).unwrap();
+    let (plan, data) = match Plan::of_table(recipe, &table) {
+        Ok(planned) => planned,
+        Err(error) => return check_message(&error),
+    };
+    let Inputs::F32(values) = data.inputs() else { panic!("columns become floats") };
+    assert!(values.iter().all(|value| value.is_finite()));
+    let columns = KnownColumns::of_model(plan.columns.as_ref().unwrap());
+    let known = TableOptions::Known { columns, target: KnownTarget::SameName };
+    let again = plan.encode(&read_table(&path, &known).unwrap()).unwrap();
+    assert_eq!(fingerprint(&data), fingerprint(&again));
+}
+
+fn check_message(error: &impl ToString) {
+    let message = error.to_string();
+    assert!(message.len() < 2000 && !message.contains(char::is_control), "{message:?}");
 }
 
 fn check(data: &Dataset, again: &Dataset) {

@@ -19,7 +19,8 @@ pub enum Command {
   steepest train                                          learn to read generated digits
   steepest train idx-sigmoid --data data/mnist            a notebook, on its own files
   steepest train idx-sigmoid --data data/mnist --textbook the same without its mistakes
-  steepest train --data train.csv --hidden 128,64 --epochs 20
+  steepest train people.csv --target income               a table with numbers and text
+  steepest train train.csv --hidden 128,64 --epochs 20
   steepest train my.toml --set training.l2=0.0001")]
     Train(TrainArgs),
     /// Run a recipe as written, as the textbook has it, and with each quirk alone
@@ -58,8 +59,9 @@ pub enum Command {
 /// Which recipe, on which data, with which changes.
 #[derive(Args, Default)]
 pub struct RecipeArgs {
-    /// A built-in recipe's name (see `steepest recipes`) or a .toml file
-    #[arg(default_value = "digits")]
+    /// A recipe: a built-in one's name (see `steepest recipes`) or a .toml file. Or data, learnt from by the recipe `table` or
+    /// `images`
+    #[arg(default_value = "digits", value_name = "RECIPE OR DATA")]
     pub recipe: String,
     /// Data set to learn from: a path or a known name, such as mnist, mnist.npz/train, train.csv, digits:7
     #[arg(long, value_name = "DATA")]
@@ -75,6 +77,15 @@ pub struct RecipeArgs {
     pub rows: Option<String>,
     #[command(flatten)]
     pub read: ReadArgs,
+    /// What to learn from a table's target: classification or regression [default: what it looks like]
+    #[arg(long)]
+    pub task: Option<String>,
+    /// What to do about values missing from a table: refuse, or mean (in text what is most frequent)
+    #[arg(long, value_name = "WHAT")]
+    pub missing: Option<String>,
+    /// Leave out a column of a table, as often as needed
+    #[arg(long, value_name = "COLUMN")]
+    pub drop: Vec<String>,
     /// Units of the hidden layers, such as 128,64 (none: no hidden layer)
     #[arg(long, value_name = "UNITS")]
     pub hidden: Option<String>,

@@ -8,7 +8,8 @@ use steepest::{Error, Precision, Quirks, Recipe, Session, Start};
 use steepest_io::Stored;
 
 use crate::args::CompareArgs;
-use crate::experiment::{Experiment, threads};
+use crate::experiment::threads;
+use crate::sources::Sources;
 use crate::train::{Outcome, execute};
 
 /// Results of one variant over all seeds.
@@ -29,15 +30,15 @@ struct Row {
 
 pub fn run(args: &CompareArgs) -> Result<()> {
     let threads = threads(args.recipe.threads)?;
-    let experiment = Experiment::new(&args.recipe, false)?;
+    let sources = Sources::new(&args.recipe, false)?;
     let mut rows = Vec::new();
-    for (variant, quirks) in variants(&experiment.recipe.quirks) {
+    for (variant, quirks) in variants(&sources.recipe.quirks) {
         let outcomes: Result<Vec<_>> = (0..args.seeds)
             .map(|i| {
-                let seed = experiment.recipe.seed.wrapping_add(i);
+                let seed = sources.recipe.seed.wrapping_add(i);
                 eprintln!("{variant}, seed {seed} …");
-                let recipe = Recipe { quirks: quirks.clone(), seed, ..experiment.recipe.clone() };
-                Ok((seed, outcome(&experiment, &recipe, threads)?))
+                let recipe = Recipe { quirks: quirks.clone(), seed, ..sources.recipe.clone() };
+                Ok((seed, outcome(&sources, &recipe, threads)?))
             })
             .collect();
         rows.push(row(variant, outcomes?));
@@ -65,22 +66,18 @@ fn variants(quirks: &Quirks) -> Vec<(String, Quirks)> {
 }
 
 /// A run, or the iteration at which it diverged.
-fn outcome(experiment: &Experiment, recipe: &Recipe, threads: usize) -> Result<Result<Outcome, u64>> {
+fn outcome(sources: &Sources, recipe: &Recipe, threads: usize) -> Result<Result<Outcome, u64>> {
     match recipe.precision {
-        Precision::F32 => outcome_in::<f32>(experiment, recipe, threads),
-        Precision::F64 => outcome_in::<f64>(experiment, recipe, threads),
+        Precision::F32 => outcome_in::<f32>(sources, recipe, threads),
+        Precision::F64 => outcome_in::<f64>(sources, recipe, threads),
     }
 }
 
-fn outcome_in<T: Stored>(
-    experiment: &Experiment,
-    recipe: &Recipe,
-    threads: usize,
-) -> Result<Result<Outcome, u64>> {
-    let plan = experiment.plan(recipe)?;
+fn outcome_in<T: Stored>(sources: &Sources, recipe: &Recipe, threads: usize) -> Result<Result<Outcome, u64>> {
+    let (experiment, plan) = sources.experiment(recipe)?;
     let (data, validation) = (experiment.data.clone(), experiment.validation.clone());
     let mut session = Session::<T>::new(plan, data, validation, Start::default(), threads)?;
-    match execute(experiment, &mut session, |_, _| {}) {
+    match execute(&experiment, &mut session, |_, _| {}) {
         Ok((outcome, _)) => Ok(Ok(outcome)),
         Err(Error::Diverged { iteration, .. }) => Ok(Err(iteration)),
         Err(e) => Err(e.into()),

@@ -1,12 +1,16 @@
 //! `steepest data info`
 
+mod columns;
+
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Instant;
 
 use anyhow::Result;
 use serde::Serialize;
+use serde_json::json;
 use steepest::{Dataset, Inputs, Targets};
-use steepest_io::{DataSpec, Loaded, load, plain};
+use steepest_io::{DataError, DataSpec, Loaded, TableOptions, load, load_table, plain};
 
 use crate::UsageError;
 use crate::args::ReadArgs;
@@ -74,9 +78,25 @@ pub fn run(data: &str, rows: Option<&str>, read: &ReadArgs, json: bool) -> Resul
     let spec = DataSpec::parse(data).map_err(|e| UsageError(e.to_string()))?;
     let options = read_options(read, rows)?;
     let started = Instant::now();
-    let loaded = load(&spec, &options)?;
-    let read_seconds = started.elapsed().as_secs_f64();
+    let loaded = load(&spec, &options);
     let mut out = std::io::stdout().lock();
+    if loaded.as_ref().is_err_and(DataError::asks_for_columns) {
+        let new = TableOptions::New { target: read.target.clone(), drop: Vec::new(), kinds: BTreeMap::new() };
+        if let Some(table) = load_table(&spec, &options, &new)? {
+            let read_seconds = started.elapsed().as_secs_f64();
+            let (n_samples, columns) = (table.n_rows(), columns::columns(&table));
+            return Ok(match json {
+                true => writeln!(
+                    out,
+                    "{}",
+                    json!({ "n_samples": n_samples, "columns": columns, "read_seconds": read_seconds })
+                ),
+                false => write!(out, "{}", columns::text(data, &table)),
+            }?);
+        }
+    }
+    let loaded = loaded?;
+    let read_seconds = started.elapsed().as_secs_f64();
     match (&loaded, json) {
         (Loaded::One(data), true) => {
             let report = Report { first: &info(data), parts: None, read_seconds };

@@ -7,10 +7,13 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use serde::Serialize;
 use steepest::{
-    AnyModel, ConfusionMatrix, Dataset, Float, Model, Output, Pool, Precision, Predictions, RegressionScore,
-    Targets,
+    AnyModel, Columns, ConfusionMatrix, Dataset, Float, Model, Output, Pool, Precision, Predictions,
+    RegressionScore, Targets,
 };
-use steepest_io::{CsvError, DataError, DataSpec, Part, RowRange, load_part, plain};
+use steepest_io::{
+    CsvError, DataError, DataSpec, KnownColumns, KnownTarget, Part, RowRange, TableOptions, load_part,
+    load_table, plain,
+};
 
 use crate::UsageError;
 use crate::args::{EvaluateArgs, RunArgs};
@@ -53,7 +56,21 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
 
 fn evaluate<T: Float>(args: &EvaluateArgs, model: &Model<T>) -> Result<()> {
     let mut pool = Pool::new(threads(args.run.threads)?);
-    let data = load_data(model, &args.data, &args.run)?;
+    let data = match &model.columns {
+        Some(columns) => {
+            let target = args.run.read.target.clone().map_or(KnownTarget::SameName, KnownTarget::Named);
+            let data = load_columns(model, columns, &args.data, &args.run, target)?;
+            if data.targets().is_none() {
+                let name = plain(&columns.target.name);
+                bail!(
+                    "{} has no column `{name}` to compare predictions with (--target names another)",
+                    args.data
+                );
+            }
+            data
+        }
+        None => load_data(model, &args.data, &args.run)?,
+    };
     check_features(model, &data, &args.data)?;
     let targets = targets::targets(model, &data, &args.data)?;
     let n_samples = data.n_samples();
@@ -130,6 +147,34 @@ pub fn load_data<T: Float>(model: &Model<T>, spec: &str, args: &RunArgs) -> Resu
     Ok(loaded)
 }
 
+/// Loads a table whose columns become inputs as those of the model's own did, and says which ones it does not use.
+pub fn load_columns<T: Float>(
+    model: &Model<T>,
+    columns: &Columns,
+    name: &str,
+    args: &RunArgs,
+    target: KnownTarget,
+) -> Result<Dataset> {
+    const SHOWN: usize = 8;
+    let spec = DataSpec::parse(name).map_err(|e| UsageError(e.to_string()))?;
+    let options = read_options(&args.read, args.rows.as_deref())?;
+    let known = TableOptions::Known { columns: KnownColumns::of_model(columns), target };
+    let Some(table) = load_table(&spec, &options, &known)? else {
+        bail!("{name} is no table, and this model predicts from the columns of one (a CSV file)")
+    };
+    let data = columns.encode(&table, &model.classes, model.recipe.precision)?;
+    if let ignored @ [_, ..] = table.ignored() {
+        let shown: Vec<String> =
+            ignored.iter().take(SHOWN).map(|name| format!("`{}`", plain(name))).collect();
+        let more = match ignored.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        writeln!(std::io::stderr(), "note: not used of {name}: {}{more}", shown.join(", "))?;
+    }
+    Ok(data)
+}
+
 /// The number of the first row of a range.
 pub fn first_row(rows: Option<&str>) -> Result<usize> {
     let rows = rows.map(RowRange::parse).transpose()?;
@@ -164,11 +209,27 @@ fn regression<T: Float>(
 ) -> Option<Regression> {
     match targets {
         Targets::Values { values, n_outputs } if model.head.output() == Output::Identity => {
-            let predicted: Vec<f64> = predictions.values.iter().map(|x| x.to_f64()).collect();
-            let RegressionScore { r2, mae, rmse } = RegressionScore::new(values, &predicted, *n_outputs);
+            let RegressionScore { r2, mae, rmse } = regression_score(model, values, *n_outputs, predictions);
             Some(Regression { r2, mae, rmse })
         }
         _ => None,
+    }
+}
+
+/// How far predictions are off, in the target's own units; `values` are targets as they are trained on.
+pub fn regression_score<T: Float>(
+    model: &Model<T>,
+    values: &[f64],
+    n_outputs: usize,
+    predictions: &Predictions<T>,
+) -> RegressionScore {
+    let predicted: Vec<f64> = predictions.values.iter().map(|x| x.to_f64()).collect();
+    match model.target_scaling() {
+        Some(scaling) => {
+            let truth: Vec<f64> = values.iter().map(|&y| scaling.unscaled(y)).collect();
+            RegressionScore::new(&truth, &predicted, n_outputs)
+        }
+        None => RegressionScore::new(values, &predicted, n_outputs),
     }
 }
 

@@ -1,20 +1,16 @@
-//! The command line as meant: a recipe with all changes, and its data loaded.
+//! What a run needs besides its plan: data as the plan asks for them, and flags as changes of recipe keys.
 
-use std::path::Path;
-
-use anyhow::{Context, Result};
-use steepest::{Dataset, Override, Plan, Precision, Recipe, SeenRows, ValSplit, parse_value};
-use steepest_io::builtin::recipe as builtin;
-use steepest_io::{ArrayNames, CsvOptions, DataSpec, LoadOptions, Loaded, Part, RowRange, load, load_part};
+use anyhow::Result;
+use steepest::{Dataset, Override, Plan, SeenRows, parse_value};
+use steepest_io::{ArrayNames, CsvOptions, LoadOptions, RowRange};
 use toml::Value;
 
 use crate::UsageError;
 use crate::args::{ReadArgs, RecipeArgs};
 use crate::data_fetch::load_options;
 
-/// A recipe and its data.
+/// The data of a run.
 pub struct Experiment {
-    pub recipe: Recipe,
     pub data: Dataset,
     pub validation: Option<Dataset>,
     pub test: Option<Dataset>,
@@ -26,9 +22,6 @@ pub struct Leak {
     /// Rows that do not occur in training: of the validation set, or of all the data that it was split from.
     pub clean: Dataset,
 }
-
-/// Part of a data set to hold out where the recipe's own number of rows is more than half of it.
-const OTHER_VAL_SPLIT: f64 = 0.1;
 
 /// Threads to use: as many as asked for, or one for each core.
 pub fn threads(wanted: Option<usize>) -> Result<usize> {
@@ -57,67 +50,6 @@ pub fn read_options(read: &ReadArgs, rows: Option<&str>) -> Result<LoadOptions> 
 }
 
 impl Experiment {
-    /// Reads the recipe, applies the command line to it, and loads the data; `quiet`: without a word about downloads.
-    pub fn new(args: &RecipeArgs, quiet: bool) -> Result<Self> {
-        let text = recipe_text(&args.recipe)?;
-        let changes = overrides(args)?;
-        let mut recipe = Recipe::parse(&text, &changes).with_context(|| format!("recipe {}", args.recipe))?;
-        let double = recipe.precision == Precision::F64;
-        let csv = CsvOptions { target: recipe.data.target.clone(), double };
-        let arrays = array_names(recipe.data.arrays.as_deref())?;
-        let rows = recipe.data.rows.as_deref().map(RowRange::parse).transpose()?;
-        // The recipe's own range says how much of its own data to use; of other data it takes what there is.
-        let is_limit = args.data.is_some() && args.rows.is_none();
-        let network = load_options(args.read.network, quiet);
-        let options = LoadOptions { rows: rows.filter(|_| !is_limit), csv, arrays, ..network };
-        let others = LoadOptions { rows: None, ..options.clone() };
-
-        let loaded = match &args.data {
-            Some(data) => load(&DataSpec::parse(data)?, &options)?,
-            None => Loaded::One(load_part(&DataSpec::parse(&recipe.data.train)?, Part::Train, &options)?),
-        };
-        let (mut data, mut test) = match loaded {
-            Loaded::One(data) => (data, None),
-            Loaded::Parts { train, test } => {
-                let name = recipe.data.train.trim_end_matches('/').to_string();
-                recipe.data.train = format!("{name}/train");
-                if args.test_data.is_none() {
-                    recipe.data.test = Some(format!("{name}/test"));
-                }
-                (train, Some(test))
-            }
-        };
-        if let (true, Some(rows)) = (is_limit, rows) {
-            let range = rows.clamp(data.n_samples());
-            recipe.data.rows = Some(format!("{}..{}", range.start, range.end));
-            data = data.rows(range)?;
-        }
-        // Nor does the number of rows that it holds out suit a much smaller data set.
-        let is_own_split = args.data.is_some() && changes.iter().all(|(key, _)| key != "data.val_split");
-        if let (true, ValSplit::Rows(n)) = (is_own_split, recipe.data.val_split)
-            && n > data.n_samples() / 2
-        {
-            recipe.data.val_split = ValSplit::Part(OTHER_VAL_SPLIT);
-        }
-        if let Some(spec) = recipe.data.test.as_deref().filter(|_| test.is_none() || args.test_data.is_some())
-        {
-            test = Some(load_part(&DataSpec::parse(spec)?, Part::Test, &others)?);
-        }
-        let load_validation =
-            |spec: &str| anyhow::Ok(load_part(&DataSpec::parse(spec)?, Part::Train, &others)?);
-        let validation = recipe.data.validation.as_deref().map(load_validation).transpose()?;
-        Ok(Self { recipe, data, validation, test })
-    }
-
-    /// The plan for this recipe, or for one with other quirks or another seed.
-    pub fn plan(&self, recipe: &Recipe) -> Result<Plan> {
-        let plan = Plan::new(recipe.clone(), &self.data)?;
-        if let Some(test) = &self.test {
-            plan.check_fits(test, "the test set")?;
-        }
-        Ok(plan)
-    }
-
     /// Whether rows that a plan validates on also occur among its training rows.
     pub fn leak(&self, plan: &Plan) -> Option<Leak> {
         let seen = SeenRows::new(&self.data, &plan.split.train);
@@ -132,36 +64,28 @@ impl Experiment {
     }
 }
 
-/// The text of a built-in recipe or of a `.toml` file.
-fn recipe_text(name: &str) -> Result<String> {
-    match builtin(name) {
-        Some(text) => Ok(text.into()),
-        None if Path::new(name).extension().is_some_and(|e| e == "toml") => {
-            std::fs::read_to_string(name).with_context(|| format!("cannot read recipe {name}"))
-        }
-        None => Err(crate::recipes::unknown(name).into()),
-    }
-}
-
-/// All flags as changes of recipe keys: no flag does what a recipe cannot.
-fn overrides(args: &RecipeArgs) -> Result<Vec<Override>> {
+/// All flags as changes of recipe keys: no flag does what a recipe cannot. `data` takes the place of the recipe's own.
+pub fn overrides(args: &RecipeArgs, data: Option<&str>) -> Result<Vec<Override>> {
     let text = |value: &String| Value::from(value.as_str());
     let number = |value: u64| Value::Integer(i64::try_from(value).unwrap_or(i64::MAX));
     let hidden = args.hidden.as_deref().map(hidden_layers).transpose()?;
     let mut changes: Vec<Override> = Vec::new();
-    if args.data.is_some() {
+    if data.is_some() {
         // What belongs to the recipe's own data.
         changes.push(("data.test".into(), None));
         changes.push(("data.validation".into(), None));
         changes.push(("data.arrays".into(), None));
     }
     let flags = [
-        ("data.train", args.data.as_ref().map(text)),
+        ("data.train", data.map(Value::from)),
         ("data.test", args.test_data.as_ref().map(text)),
         ("data.validation", args.val_data.as_ref().map(text)),
         ("data.rows", args.rows.as_ref().map(text)),
         ("data.target", args.read.target.as_ref().map(text)),
         ("data.arrays", args.read.arrays.as_ref().map(text)),
+        ("data.task", args.task.as_ref().map(text)),
+        ("data.missing", args.missing.as_ref().map(text)),
+        ("data.drop", (!args.drop.is_empty()).then(|| args.drop.clone().into())),
         ("network.hidden", hidden),
         ("network.activation", args.activation.as_ref().map(text)),
         ("training.optimizer", args.optimizer.as_ref().map(text)),

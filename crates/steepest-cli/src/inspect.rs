@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use steepest::{AnyModel, Float, Layer, Model, Precision};
+use steepest::{AnyModel, Columns, Encoding, Float, Layer, Model, Precision};
+use steepest_io::plain;
 
 use crate::args::InspectArgs;
 use crate::report::{bytes, shorten, thousands};
@@ -28,6 +29,11 @@ struct Inspected<'a> {
     classes: &'a [String],
     n_parameters: usize,
     layers: Vec<LayerInfo>,
+    /// Of a table, in the order of the inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<Vec<ColumnInfo<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<TargetInfo<'a>>,
     /// The complete recipe, as TOML.
     plan: &'a str,
 }
@@ -41,6 +47,33 @@ struct LayerInfo {
     /// Root of the sum of squares.
     weight_norm: f64,
     bias_norm: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct ColumnInfo<'a> {
+    name: &'a str,
+    kind: steepest::ColumnKind,
+    n_inputs: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deviation: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    categories: Option<&'a [String]>,
+    /// Whether rare categories share one more input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    has_other: Option<bool>,
+    /// What takes the place of a missing value; null where it is an error.
+    fill: serde_json::Value,
+}
+
+#[derive(Serialize)]
+struct TargetInfo<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deviation: Option<f64>,
 }
 
 pub fn run(args: &InspectArgs) -> Result<()> {
@@ -79,6 +112,12 @@ fn inspect<T: Float>(args: &InspectArgs, path: &Path, sha256: &str, model: &Mode
         classes: &model.classes,
         n_parameters: spec.n_parameters(),
         layers: network.layers().iter().map(|layer| layer_info(model, layer)).collect(),
+        columns: model.columns.as_ref().map(column_infos),
+        target: model.columns.as_ref().map(|columns| TargetInfo {
+            name: &columns.target.name,
+            mean: columns.target.scaling.map(|scaling| scaling.mean),
+            deviation: columns.target.scaling.map(|scaling| scaling.deviation),
+        }),
         plan: &plan,
     };
     let mut out = std::io::stdout().lock();
@@ -102,6 +141,83 @@ fn layer_info<T: Float>(model: &Model<T>, layer: &Layer) -> LayerInfo {
     }
 }
 
+fn column_infos(columns: &Columns) -> Vec<ColumnInfo<'_>> {
+    let info = |column: &'_ steepest::Column| -> serde_json::Value {
+        match &column.encoding {
+            Encoding::Number { fill, .. } => (*fill).into(),
+            Encoding::Flag { fill } => (*fill).into(),
+            Encoding::Text { categories, fill, .. } => {
+                fill.map(|fill| categories.get(fill).map_or("(other)", String::as_str)).into()
+            }
+        }
+    };
+    let mut infos = Vec::new();
+    for column in &columns.inputs {
+        let (scaling, categories, has_other) = match &column.encoding {
+            Encoding::Number { scaling, .. } => (Some(scaling), None, None),
+            Encoding::Flag { .. } => (None, None, None),
+            Encoding::Text { categories, has_other, .. } => (None, Some(&categories[..]), Some(*has_other)),
+        };
+        infos.push(ColumnInfo {
+            name: &column.name,
+            kind: column.encoding.kind(),
+            n_inputs: column.encoding.n_inputs(),
+            mean: scaling.map(|scaling| scaling.mean),
+            deviation: scaling.map(|scaling| scaling.deviation),
+            categories,
+            has_other,
+            fill: info(column),
+        });
+    }
+    infos
+}
+
+/// A line for each column of a table: what it is, and what becomes of its values.
+fn column_table(columns: &[ColumnInfo], target: Option<&TargetInfo>) -> Result<String> {
+    const MOST: usize = 60;
+    const WIDTH: usize = 50;
+    let names: Vec<String> = columns.iter().map(|column| shorten(&plain(column.name), 24)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("column".len());
+    let mut text = format!("\n  {:<width$}  {:<8}{:>6}  values\n", "column", "kind", "inputs");
+    for (column, name) in columns.iter().zip(&names).take(MOST) {
+        let mut values = match (column.mean, column.deviation, column.categories) {
+            (Some(mean), Some(deviation), _) if (mean, deviation) == (0.0, 1.0) => "as they are".to_string(),
+            (Some(mean), Some(deviation), _) => format!("mean {mean:.6}, deviation {deviation:.6}"),
+            (_, _, Some(categories)) => {
+                let other = column.has_other.filter(|&has_other| has_other).map(|_| "(other)");
+                let all = categories.iter().map(String::as_str).chain(other);
+                shorten(&plain(&all.collect::<Vec<_>>().join(", ")), WIDTH)
+            }
+            _ => "false, true".into(),
+        };
+        if !column.fill.is_null() {
+            let fill = match (column.fill.as_str(), column.fill.as_f64()) {
+                (Some(text), _) => plain(text),
+                (_, Some(number)) => format!("{number:.6}"),
+                _ => column.fill.to_string(),
+            };
+            values += &format!("; missing: {}", shorten(&fill, 20));
+        }
+        let padding = width - name.chars().count();
+        text += &format!(
+            "  {name}{:padding$}  {:<8}{:>6}  {values}\n",
+            "",
+            self::name(&column.kind)?,
+            column.n_inputs
+        );
+    }
+    if columns.len() > MOST {
+        text += &format!("  and {} more columns (--json has them all)\n", columns.len() - MOST);
+    }
+    if let Some(TargetInfo { name, mean, deviation }) = target {
+        let scaling = mean
+            .zip(*deviation)
+            .map(|(mean, deviation)| format!(": mean {mean:.6}, deviation {deviation:.6}"));
+        text += &format!("  predicts `{}`{}\n", plain(name), scaling.unwrap_or_default());
+    }
+    Ok(text)
+}
+
 fn text(model: &Inspected) -> Result<String> {
     let (activation, output) = (name(&model.activation)?, name(&model.output)?);
     let precision = name(&model.precision)?;
@@ -115,6 +231,9 @@ fn text(model: &Inspected) -> Result<String> {
         format!("{} in {precision} ({})", thousands(model.n_parameters as u64), bytes(size))
     });
     line("sha256", model.sha256.into());
+    if let Some(columns) = &model.columns {
+        text += &column_table(columns, model.target.as_ref())?;
+    }
     text += &layer_table(model, &activation, &output);
     text += "\nThe complete recipe (save it as a .toml file and train again with it):\n\n";
     for line in model.plan.lines() {
@@ -128,6 +247,9 @@ fn inputs(model: &Inspected) -> String {
     let mut text = model.n_features.to_string();
     if let Some((height, width)) = model.image {
         text += &format!(", images of {height} x {width}");
+    }
+    if let Some(columns) = &model.columns {
+        return format!("{text}, from {} columns", thousands(columns.len() as u64));
     }
     match model.divide_by {
         1.0 => text + ", taken as they are",

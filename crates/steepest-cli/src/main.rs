@@ -13,6 +13,7 @@ mod predict;
 mod progress;
 mod recipes;
 mod report;
+mod sources;
 mod trace;
 mod train;
 

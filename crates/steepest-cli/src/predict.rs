@@ -8,11 +8,11 @@ use std::io::{BufWriter, Write};
 use anyhow::{Result, bail};
 use serde::Serialize;
 use steepest::{AnyModel, Float, Model, Pool};
-use steepest_io::plain;
+use steepest_io::{KnownTarget, plain};
 
 use crate::UsageError;
 use crate::args::PredictArgs;
-use crate::evaluate::{check_features, first_row, load_data, probability};
+use crate::evaluate::{check_features, first_row, load_columns, load_data, probability};
 use crate::experiment::threads;
 use crate::inspect::load_model;
 use rows::{Outputs, Predicted, is_set};
@@ -39,6 +39,9 @@ fn predict<T: Float + Serialize>(args: &PredictArgs, model: &Model<T>) -> Result
     let mut files = Vec::new();
     for file in &args.files {
         let data = match (args.as_is, images::find(file)?) {
+            _ if let Some(columns) = &model.columns => {
+                load_columns(model, columns, file, &args.run, KnownTarget::None)?
+            }
             (false, Some(image)) => images::load(model, file, &image, args.run.rows.as_deref())?,
             _ => load_data(model, file, &args.run)?,
         };

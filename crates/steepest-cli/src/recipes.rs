@@ -25,5 +25,8 @@ pub fn run(args: &RecipesArgs) -> Result<()> {
 /// The error for a recipe that is neither built in nor a file.
 pub fn unknown(name: &str) -> UsageError {
     let names = RECIPES.map(|(name, _)| name).join(", ");
-    UsageError(format!("no recipe named {name:?}: expected one of {names}, or the path of a .toml file"))
+    UsageError(format!(
+        "no recipe named {name:?}: expected one of {names}, the path of a .toml file, or data: a CSV, NPZ, NPY or IDX file, a \
+         folder of images or of IDX files, or a name such as mnist (no file or folder {name} is there)"
+    ))
 }

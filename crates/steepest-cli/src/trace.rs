@@ -9,11 +9,12 @@ use steepest_io::{Stored, write_npz};
 use crate::UsageError;
 use crate::args::TraceArgs;
 use crate::experiment::{Experiment, threads};
+use crate::sources::Sources;
 use crate::train::start;
 
 pub fn run(args: &TraceArgs) -> Result<()> {
-    let experiment = Experiment::new(&args.recipe, false)?;
-    let plan = experiment.plan(&experiment.recipe)?;
+    let sources = Sources::new(&args.recipe, false)?;
+    let (experiment, plan) = sources.experiment(&sources.recipe)?;
     let total = plan.training.total_steps;
     if args.step >= total {
         return Err(

@@ -8,15 +8,17 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
 use steepest::{
-    Error, Evaluation, Inputs, InstructionSet, Network, Plan, Precision, Progress, Session, Start, Stop,
-    instruction_set,
+    Dataset, Error, Evaluation, Inputs, InstructionSet, Network, Output, Plan, Pool, Precision, Progress,
+    Session, Start, Stop, Targets, instruction_set,
 };
-use steepest_io::{Metrics, RunFolder, Stored, fingerprint, load_weights, read_npy_rows, save_model};
+use steepest_io::{Metrics, RunFolder, Stored, fingerprint, load_weights, plain, read_npy_rows, save_model};
 
 use crate::args::TrainArgs;
+use crate::evaluate::regression_score;
 use crate::experiment::{Experiment, threads};
 use crate::progress::Console;
 use crate::report::thousands;
+use crate::sources::Sources;
 
 /// What a finished run reached.
 #[derive(Clone, Debug, Serialize)]
@@ -30,6 +32,9 @@ pub struct Outcome {
     pub train_accuracy: Option<f64>,
     pub validation_accuracy: Option<f64>,
     pub test_accuracy: Option<f64>,
+    /// Of a regression.
+    #[serde(flatten)]
+    pub regression: Option<Regression>,
     /// Training loss, as `train_accuracy`.
     pub loss: Option<f64>,
     /// Validation rows that also occur in training.
@@ -39,10 +44,25 @@ pub struct Outcome {
     pub history: Vec<Metrics>,
 }
 
+/// How well numbers are predicted, in the target's own units, as scikit-learn's `r2_score` and `root_mean_squared_error` say it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Regression {
+    pub train_r2: f64,
+    pub train_rmse: f64,
+    pub validation_r2: Option<f64>,
+    pub validation_rmse: Option<f64>,
+    pub test_r2: Option<f64>,
+    pub test_rmse: Option<f64>,
+}
+
 pub fn run(args: &TrainArgs) -> Result<()> {
     let threads = threads(args.recipe.threads)?;
-    let experiment = Experiment::new(&args.recipe, args.quiet)?;
-    let plan = experiment.plan(&experiment.recipe)?;
+    let sources = Sources::new(&args.recipe, args.quiet)?;
+    let (experiment, plan) = sources.experiment(&sources.recipe)?;
+    drop(sources);
+    for note in plan.notes.iter().filter(|_| !args.quiet) {
+        writeln!(std::io::stderr(), "note: {}", plain(note))?;
+    }
     match plan.recipe.precision {
         Precision::F32 => train::<f32>(args, &experiment, plan, threads),
         Precision::F64 => train::<f64>(args, &experiment, plan, threads),
@@ -129,7 +149,9 @@ pub fn execute<T: Stored>(
     let test = experiment.test.as_ref().map(|data| session.evaluate(data));
     let clean =
         leak.as_ref().filter(|leak| leak.clean.n_samples() > 0).map(|leak| session.evaluate(&leak.clean));
+    let regression = regression(session, &data, experiment.test.as_ref());
     let outcome = Outcome {
+        regression,
         seconds,
         epochs: session.trainer().epochs(),
         iterations: session.trainer().steps(),
@@ -143,6 +165,36 @@ pub fn execute<T: Stored>(
         history,
     };
     Ok((outcome, stop))
+}
+
+/// Scores of the model on each kind of rows, if it predicts numbers.
+fn regression<T: Stored>(
+    session: &Session<T>,
+    train: &Dataset,
+    test: Option<&Dataset>,
+) -> Option<Regression> {
+    if session.plan().training.head.output() != Output::Identity {
+        return None;
+    }
+    let model = session.model();
+    let mut pool = Pool::new(session.trainer().threads());
+    let mut score = |data: &Dataset| match data.targets() {
+        Some(Targets::Values { values, n_outputs }) => {
+            let predictions = model.predict(data, &mut pool);
+            Some(regression_score(&model, values, *n_outputs, &predictions))
+        }
+        _ => None,
+    };
+    let (of_train, validation) = (score(train)?, session.validation().and_then(&mut score));
+    let test = test.and_then(score);
+    Some(Regression {
+        train_r2: of_train.r2,
+        train_rmse: of_train.rmse,
+        validation_r2: validation.map(|score| score.r2),
+        validation_rmse: validation.map(|score| score.rmse),
+        test_r2: test.map(|score| score.r2),
+        test_rmse: test.map(|score| score.rmse),
+    })
 }
 
 fn headline(plan: &Plan, experiment: &Experiment) -> String {
@@ -181,7 +233,15 @@ fn closing_lines(outcome: &Outcome, stop: Stop, model: &Path, sha256: &str, plan
     ] {
         figures.extend(value.map(|value| format!("{name} accuracy {value:.4}")));
     }
-    if outcome.train_accuracy.is_none() {
+    if let Some(of) = outcome.regression {
+        for (name, r2, rmse) in [
+            ("train", Some(of.train_r2), Some(of.train_rmse)),
+            ("validation", of.validation_r2, of.validation_rmse),
+            ("test", of.test_r2, of.test_rmse),
+        ] {
+            figures.extend(r2.zip(rmse).map(|(r2, rmse)| format!("{name} R2 {r2:.4}, RMSE {rmse:.6}")));
+        }
+    } else if outcome.train_accuracy.is_none() {
         figures.extend(outcome.loss.map(|loss| format!("training loss {loss:.6}")));
     }
     lines.push(figures.join(", "));

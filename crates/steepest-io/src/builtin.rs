@@ -1,9 +1,11 @@
 //! The recipes that come with the program.
 
 /// Name and text of each recipe in `recipes/`.
-pub const RECIPES: [(&str, &str); 6] = [
+pub const RECIPES: [(&str, &str); 8] = [
     ("digits", include_str!("../../../recipes/digits.toml")),
     ("digits-transfer", include_str!("../../../recipes/digits-transfer.toml")),
+    ("table", include_str!("../../../recipes/table.toml")),
+    ("images", include_str!("../../../recipes/images.toml")),
     ("kaggle-csv-relu", include_str!("../../../recipes/kaggle-csv-relu.toml")),
     ("keras-npz-relu", include_str!("../../../recipes/keras-npz-relu.toml")),
     ("mnist-csv-relu", include_str!("../../../recipes/mnist-csv-relu.toml")),

@@ -109,10 +109,23 @@ fn number<T: std::str::FromStr>(cell: &[u8], is_finite: impl Fn(&T) -> bool) -> 
     }
 }
 
+/// Whether a cell, less the blanks around it, says that a value is missing.
+pub(crate) fn is_missing(cell: &[u8]) -> bool {
+    const WORDS: [&[u8]; 15] = [
+        b"", b"?", b"-", b"NA", b"N/A", b"n/a", b"#N/A", b"<NA>", b"NaN", b"nan", b"NAN", b"null", b"NULL",
+        b"None", b"-nan",
+    ];
+    WORDS.contains(&cell)
+}
+
+/// Whether a cell is a number but for the comma where its point should be.
+pub(crate) fn has_decimal_comma(cell: &str) -> bool {
+    cell.contains(',') && cell.replacen(',', ".", 1).parse::<f64>().is_ok()
+}
+
 /// What a cell is that is no number.
 fn not_a_number<T: std::str::FromStr>(cell: &str) -> CellProblem {
-    const MISSING: [&str; 7] = ["NA", "N/A", "?", "null", "NULL", "None", "-"];
-    if MISSING.contains(&cell) {
+    if is_missing(cell.as_bytes()) {
         CellProblem::NotAvailable(cell.into())
     } else if cell.replacen(',', ".", 1).parse::<T>().is_ok() {
         CellProblem::DecimalComma(shown(cell))

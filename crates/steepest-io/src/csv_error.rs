@@ -75,6 +75,14 @@ pub enum CsvError {
         /// The column, from 1.
         column: usize,
     },
+    /// Two columns of one name.
+    #[error("{path}: two columns are named `{name}`: give each a name of its own")]
+    SameName {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// The target column that was asked for is not there.
     #[error("{path} has no column `{target}`; its columns are {columns}")]
     Target {
@@ -105,9 +113,34 @@ pub enum CellProblem {
     Missing,
     /// Text.
     #[error(
-        "`{0}` is not a number: encode text as numbers, or name this column as the target if it is the label"
+        "`{0}` is not a number: encode text as numbers (as `steepest train` does in tables), or name this column as the \
+         target if it is the label"
     )]
     Text(String),
+    /// Text among numbers.
+    #[error(
+        "`{text}` is not a number, but {numbers} of this column's {present} values are: correct it, leave the column \
+         out (--drop), or say that it is text (data.columns in the recipe)"
+    )]
+    Odd {
+        /// The text.
+        text: String,
+        /// How many values of the column are numbers.
+        numbers: u64,
+        /// How many there are.
+        present: u64,
+    },
+    /// Text in a column that is known to hold numbers.
+    #[error("`{0}` is not a number, and this column is one of numbers: correct it, or leave the row out")]
+    NotNumber(String),
+    /// A text too long for the name of a category.
+    #[error("a text of {bytes} bytes, where categories have up to {most}: leave the column out (--drop)")]
+    Long {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
     /// A word for a missing value.
     #[error("`{0}` stands for a missing value: fill in missing values, or leave the row out")]
     NotAvailable(String),

@@ -34,10 +34,7 @@ pub(crate) struct Columns {
 impl Columns {
     /// The columns of the table that begins with the line `first`; `wanted` names the target.
     pub(crate) fn of(first: &ByteRecord, path: &Path, wanted: Option<&str>) -> Result<Self, DataError> {
-        if first.len() > MOST_COLUMNS {
-            let (path, found, most) = (path.into(), first.len(), MOST_COLUMNS);
-            return Err(CsvError::Wide { path, found, most }.into());
-        }
+        check_width(first, path)?;
         let is_number = |cell: &[u8]| {
             let is_float = |text: &str| text.parse::<f64>().is_ok();
             // A column may well be called inf or nan.
@@ -56,20 +53,13 @@ impl Columns {
         let counts = is_counted(first.iter().filter(|cell| is_number(cell)));
         let has_values = n_numbers > 0 && !(counts && (n_numbers >= MIN_NUMBERED || names_target));
         let has_names = texts().next().is_some() && !has_values;
-        let text = |cell: &[u8]| String::from_utf8_lossy(cell.trim_ascii()).into_owned();
         let mut columns = Self {
             has_header: has_names || is_numbered,
             len: first.len(),
             target: None,
             image: None,
-            names: if has_names { first.iter().map(text).collect() } else { Vec::new() },
+            names: if has_names { names(first) } else { Vec::new() },
         };
-        // NumPy's savetxt writes a header as a comment.
-        if let Some(name) = columns.names.first_mut()
-            && let Some(bare) = name.strip_prefix("# ")
-        {
-            *name = bare.trim().to_string();
-        }
         if let Some(column) = columns.names.iter().position(String::is_empty) {
             return Err(DataError::Csv(CsvError::Unnamed {
                 path: path.into(),
@@ -95,23 +85,39 @@ impl Columns {
         Ok(columns)
     }
 
+    /// The columns of the table whose first line, `first`, is known to be their names.
+    pub(crate) fn named(first: &ByteRecord, path: &Path) -> Result<Self, DataError> {
+        check_width(first, path)?;
+        Ok(Self { has_header: true, len: first.len(), target: None, image: None, names: names(first) })
+    }
+
+    /// Whether they have names.
+    pub(crate) fn has_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// Whether they are the pixels of images that are worth the name.
+    pub(crate) fn are_pixels(&self) -> bool {
+        self.image.is_some() && self.n_features() >= MIN_PIXELS
+    }
+
     /// Columns of inputs.
     pub(crate) fn n_features(&self) -> usize {
         self.len.saturating_sub(usize::from(self.target.is_some()))
     }
 
     /// A column's name; without names its number, from 1.
-    fn name(&self, column: usize) -> String {
+    pub(crate) fn name(&self, column: usize) -> String {
         self.names.get(column).cloned().unwrap_or_else(|| column.saturating_add(1).to_string())
     }
 
-    /// The column of this name, or if there is none, of this number.
     /// The name as a message shows it.
     pub(crate) fn shown_name(&self, column: usize) -> String {
         shown(&self.name(column))
     }
 
-    fn find(&self, wanted: &str, path: &Path) -> Result<usize, DataError> {
+    /// The column of this name, or if there is none, of this number.
+    pub(crate) fn find(&self, wanted: &str, path: &Path) -> Result<usize, DataError> {
         let number = || wanted.parse().ok().filter(|number| (1..=self.len).contains(number));
         let named = (0..self.len).find(|&column| self.name(column) == wanted);
         named.or_else(|| number()?.checked_sub(1)).ok_or_else(|| {
@@ -154,6 +160,26 @@ impl Columns {
         let (height, width): (usize, usize) = (height.parse().ok()?, width.parse().ok()?);
         (first == "1x1" && height.checked_mul(width)? == self.n_features()).then_some((height, width))
     }
+}
+
+fn check_width(first: &ByteRecord, path: &Path) -> Result<(), DataError> {
+    if first.len() > MOST_COLUMNS {
+        let (path, found, most) = (path.into(), first.len(), MOST_COLUMNS);
+        return Err(CsvError::Wide { path, found, most }.into());
+    }
+    Ok(())
+}
+
+fn names(first: &ByteRecord) -> Vec<String> {
+    let text = |cell: &[u8]| String::from_utf8_lossy(cell.trim_ascii()).into_owned();
+    let mut names: Vec<String> = first.iter().map(text).collect();
+    // NumPy's savetxt writes a header as a comment.
+    if let Some(name) = names.first_mut()
+        && let Some(bare) = name.strip_prefix("# ")
+    {
+        *name = bare.trim().to_string();
+    }
+    names
 }
 
 fn is_usual_target(name: &str) -> bool {

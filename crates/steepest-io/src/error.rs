@@ -396,6 +396,9 @@ pub enum DataError {
     /// The arrays do not make a data set.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// The columns do not make a table.
+    #[error(transparent)]
+    Table(#[from] steepest::TableError),
     /// A CSV table could not be read.
     #[error(transparent)]
     Csv(#[from] crate::csv_error::CsvError),
@@ -405,6 +408,14 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// Whether a CSV file could not be read as numbers because it holds text or lacks values: it may still be read with
+    /// [`load_table`](crate::load_table).
+    pub fn asks_for_columns(&self) -> bool {
+        use crate::csv_error::CellProblem::{Missing, NotAvailable, NotFinite, Text};
+        use crate::csv_error::CsvError::Cell;
+        matches!(self, Self::Csv(Cell { problem: Missing | NotAvailable(_) | NotFinite(_) | Text(_), .. }))
+    }
+
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.into(), source }
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use steepest::Dataset;
+use steepest::{Dataset, Table};
 
 use crate::cache::user_cache;
 use crate::csv::{CsvOptions, read_csv};
@@ -17,6 +17,7 @@ use crate::npy::read_npy;
 use crate::npz::{ArrayNames, Npz};
 use crate::rows::RowRange;
 use crate::spec::{DataSpec, Part, Source};
+use crate::table::{TableOptions, are_columns, read_table};
 
 /// How to load a data set.
 #[derive(Clone, Debug)]
@@ -79,6 +80,48 @@ pub fn load_part(spec: &DataSpec, default_part: Part, options: &LoadOptions) -> 
     let (source, part) = spec.resolve(options)?;
     match load_source(&source, part, Some(default_part), options)? {
         Loaded::One(dataset) | Loaded::Parts { train: dataset, .. } => Ok(dataset),
+    }
+}
+
+/// Loads the CSV table that `spec` names, as columns of numbers and of text; none if it names something else.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_table(
+    spec: &DataSpec,
+    options: &LoadOptions,
+    columns: &TableOptions,
+) -> Result<Option<Table>, DataError> {
+    let Some(path) = csv_file(spec, options)? else { return Ok(None) };
+    let table = read_table(&path, columns)?;
+    Ok(Some(match options.rows {
+        Some(rows) => {
+            let range = rows.within(table.n_rows())?;
+            table.rows(range)?
+        }
+        None => table,
+    }))
+}
+
+/// Whether `spec` names a CSV table whose columns are more than the pixels of images.
+///
+/// # Errors
+/// As [`load`], as far as its first line tells.
+pub fn is_table(spec: &DataSpec, options: &LoadOptions) -> Result<bool, DataError> {
+    match csv_file(spec, options)? {
+        Some(path) => are_columns(&path, options.csv.target.as_deref()),
+        None => Ok(false),
+    }
+}
+
+/// The CSV file that `spec` names.
+fn csv_file(spec: &DataSpec, options: &LoadOptions) -> Result<Option<PathBuf>, DataError> {
+    match spec.resolve(options)? {
+        (Source::File(path), part) if open(&path)?.format == Format::Text => match part {
+            Some(part) => Err(DataError::NoParts { path, part: part.name() }),
+            None => Ok(Some(path)),
+        },
+        _ => Ok(None),
     }
 }
 

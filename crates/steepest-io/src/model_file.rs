@@ -1,8 +1,8 @@
 //! Model files: safetensors with everything that predicting takes.
 //!
 //! Tensors are `layers.{i}.weight (n_out, n_in)` and `layers.{i}.bias (n_out)`, `i` from 0, for inputs already divided
-//! by the plan's `data.divide_by`. The metadata has one key, `steepest`, whose value is JSON: the plan, the class
-//! names, the image's size, a checksum of the tensors. (One key, because a second one would make the order of keys,
+//! by the plan's `data.divide_by`. Of a table's columns there is more: see [`crate::model_columns`]. The metadata has one key,
+//! `steepest`, whose value is JSON: the plan, the class names, the image's size, the columns, a checksum of the tensors. (One key, because a second one would make the order of keys,
 //! and so the bytes of the file, a matter of chance.)
 
 use crate::atomic::write_atomically;
@@ -14,6 +14,8 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use steepest::{AnyModel, Float, Model, Network, NetworkSpec, Precision, Recipe};
+
+use crate::model_columns::{self, ColumnsMetadata};
 
 /// Why a model or weights cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +53,8 @@ struct Metadata {
     plan: String,
     classes: Vec<String>,
     image: Option<(usize, usize)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    columns: Option<ColumnsMetadata>,
     tensors_sha256: String,
 }
 
@@ -63,15 +67,21 @@ const VERSION: u32 = 1;
 /// When the model is too large for the format's header.
 pub fn model_bytes<T: Stored>(model: &Model<T>) -> Result<Vec<u8>, SafeTensorError> {
     let tensors = tensors(&model.network);
+    let of_columns = model.columns.as_ref().map(model_columns::tensors).unwrap_or_default();
     let metadata = Metadata {
         version: VERSION,
         plan: model.recipe.to_toml(),
         classes: model.classes.clone(),
         image: model.image,
-        tensors_sha256: tensors_sha256(&tensors),
+        columns: model.columns.as_ref().map(ColumnsMetadata::of),
+        tensors_sha256: tensors_sha256(tensors.iter().chain(&of_columns)),
     };
-    let views: Result<Vec<_>, SafeTensorError> = (tensors.iter())
-        .map(|(name, shape, bytes)| Ok((name.as_str(), TensorView::new(T::DTYPE, shape.clone(), bytes)?)))
+    let typed = tensors.iter().map(|tensor| (T::DTYPE, tensor));
+    let views: Result<Vec<_>, SafeTensorError> = typed
+        .chain(of_columns.iter().map(|tensor| (Dtype::F64, tensor)))
+        .map(|(dtype, (name, shape, bytes))| {
+            Ok((name.as_str(), TensorView::new(dtype, shape.clone(), bytes)?))
+        })
         .collect();
     let metadata = serde_json::to_string(&metadata).map_err(SafeTensorError::JsonError)?;
     safetensors::serialize(views?, Some(HashMap::from([(KEY.into(), metadata)])))
@@ -127,7 +137,12 @@ fn model<T: Stored>(tensors: &SafeTensors, recipe: Recipe, metadata: Metadata) -
             recipe.network.hidden
         ));
     }
-    if tensors_sha256(&self::tensors(&network)) != metadata.tensors_sha256 {
+    let columns = metadata.columns.map(|columns| columns.columns(tensors)).transpose()?;
+    if columns.is_none() && tensors.names().iter().any(|name| name.starts_with(model_columns::PREFIX)) {
+        return Err("has numbers of columns, but no columns".into());
+    }
+    let of_columns = columns.as_ref().map(model_columns::tensors).unwrap_or_default();
+    if tensors_sha256(self::tensors(&network).iter().chain(&of_columns)) != metadata.tensors_sha256 {
         return Err("its weights are damaged: they do not have the checksum that they were saved with".into());
     }
     let (Some(&n_in), Some(&n_out)) = (sizes.first(), sizes.last()) else {
@@ -147,8 +162,18 @@ fn model<T: Stored>(tensors: &SafeTensors, recipe: Recipe, metadata: Metadata) -
     if n_classes != 0 && n_classes != n_out && (n_classes, n_out) != (2, 1) {
         return Err(format!("it has {n_classes} class names, but the network has {n_out} outputs"));
     }
+    let classes = metadata.classes;
+    if let Some(columns) = &columns {
+        let found = columns.n_inputs();
+        if found != n_in {
+            return Err(format!("its columns make {found} inputs, but the network has {n_in}"));
+        }
+        if columns.target.scaling.is_some() != classes.is_empty() || (classes.is_empty() && n_out != 1) {
+            return Err("its columns are for another kind of target than its network".into());
+        }
+    }
     let head = recipe.head(output, n_out);
-    Ok(Model { recipe, head, network, classes: metadata.classes, image: metadata.image, divide_by })
+    Ok(Model { recipe, head, network, classes, image: metadata.image, divide_by, columns })
 }
 
 /// Loads the weights of a network with the shape, activation and biases of `recipe`, in either precision, from any
@@ -189,8 +214,9 @@ fn network<T: Stored>(tensors: &SafeTensors, recipe: &Recipe) -> Result<Network<
         }
         sizes.push(n_out);
     }
-    if tensors.len() != expected {
-        return Err(format!("has {} tensors; the recipe's {n_layers} layers need {expected}", tensors.len()));
+    let found = tensors.names().iter().filter(|name| !name.starts_with(model_columns::PREFIX)).count();
+    if found != expected {
+        return Err(format!("has {found} tensors; the recipe's {n_layers} layers need {expected}"));
     }
     let spec = NetworkSpec { sizes, activation: recipe.network.activation, bias: recipe.network.bias };
     let mut network = Network::zeros(spec);
@@ -247,9 +273,9 @@ fn tensors<T: Stored>(network: &Network<T>) -> Vec<(String, Vec<usize>, Vec<u8>)
     tensors
 }
 
-fn tensors_sha256(tensors: &[(String, Vec<usize>, Vec<u8>)]) -> String {
+fn tensors_sha256<'a>(tensors: impl Iterator<Item = &'a (String, Vec<usize>, Vec<u8>)>) -> String {
     let mut hash = Sha256::new();
-    tensors.iter().for_each(|(_, _, bytes)| hash.update(bytes));
+    tensors.for_each(|(_, _, bytes)| hash.update(bytes));
     hex(&hash.finalize())
 }
 

@@ -2,6 +2,7 @@
 
 use steepest_kernels::{Float, Pool};
 
+use crate::columns::{Columns, Scaling};
 use crate::dataset::Dataset;
 use crate::head::Head;
 use crate::network::Network;
@@ -24,6 +25,8 @@ pub struct Model<T> {
     pub image: Option<(usize, usize)>,
     /// Raw inputs are divided by this.
     pub divide_by: f64,
+    /// How rows of a table become inputs.
+    pub columns: Option<Columns>,
 }
 
 /// A model in either precision.
@@ -40,7 +43,7 @@ pub enum AnyModel {
 pub struct Predictions<T> {
     /// Logits, `(n_samples, n_outputs)`.
     pub logits: Vec<T>,
-    /// Probabilities, or the numbers themselves for regression, `(n_samples, n_outputs)`.
+    /// Probabilities, or the numbers themselves in the target's units for regression, `(n_samples, n_outputs)`.
     pub values: Vec<T>,
     /// Outputs of a row.
     pub n_outputs: usize,
@@ -56,6 +59,7 @@ impl<T: Float> Model<T> {
             classes: plan.classes.clone(),
             image: plan.image,
             divide_by: plan.training.divide_by,
+            columns: plan.columns.clone(),
         }
     }
 
@@ -72,13 +76,26 @@ impl<T: Float> Model<T> {
         assert_eq!(data.n_features(), self.n_features());
         let logits = predict::logits(&self.network, data, 1.0 / self.divide_by, pool);
         let coupling = self.head.coupling(&logits);
-        let (values, _) = self.head.predictions(&logits, coupling.as_ref());
+        let (mut values, _) = self.head.predictions(&logits, coupling.as_ref());
+        to_units(self.target_scaling(), &mut values);
         Predictions { logits, values, n_outputs: self.head.n_outputs() }
+    }
+
+    /// How numbers to be predicted were scaled for training.
+    pub fn target_scaling(&self) -> Option<Scaling> {
+        self.columns.as_ref().and_then(|columns| columns.target.scaling)
     }
 
     /// The class that a row of predicted values means.
     pub fn class(&self, values: &[T]) -> u32 {
         self.head.class(values)
+    }
+}
+
+/// From predicted numbers as they were scaled for training to the target's own.
+pub(crate) fn to_units<T: Float>(scaling: Option<Scaling>, values: &mut [T]) {
+    if let Some(scaling) = scaling {
+        values.iter_mut().for_each(|value| *value = T::from_f64(scaling.unscaled(value.to_f64())));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::augment::Augmenter;
 use crate::batches::Batches;
+use crate::columns::Columns;
 use crate::dataset::{Dataset, Inputs, Targets};
 use crate::error::Error;
 use crate::head::Output;
@@ -12,7 +13,7 @@ use crate::network::NetworkSpec;
 use crate::plan_training::{batches, training};
 use crate::recipe::Recipe;
 use crate::recipe_values::{BiasGradient, ValSplit};
-use crate::split::{Split, split};
+use crate::split::{Split, SplitKind, SplitShuffle, split, stratified};
 use crate::trainer::Training;
 
 /// A run, checked and complete.
@@ -32,6 +33,10 @@ pub struct Plan {
     pub class_weights: Vec<f64>,
     /// Height and width, when rows are images.
     pub image: Option<(usize, usize)>,
+    /// How rows of a table become inputs.
+    pub columns: Option<Columns>,
+    /// What was decided that a person should hear of.
+    pub notes: Vec<String>,
 }
 
 /// Some 16 GiB in single precision: more is a slip of the keyboard.
@@ -46,19 +51,24 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Plan`], saying what does not fit and what to do.
-    pub fn new(mut recipe: Recipe, data: &Dataset) -> Result<Self, Error> {
-        let n_rows = data.n_samples();
-        let n_validation = match recipe.data.val_split {
-            _ if recipe.data.validation.is_some() => 0,
-            ValSplit::Rows(n) => n,
-            ValSplit::Part(part) => (part * n_rows as f64).round() as usize,
-        };
-        check(n_validation < n_rows, || {
-            format!("data.val_split holds out {n_validation} of {n_rows} rows: none are left to learn from")
+    pub fn new(recipe: Recipe, data: &Dataset) -> Result<Self, Error> {
+        let table_key = recipe.data.table_key();
+        check(table_key.is_none(), || {
+            format!(
+                "data.{} is for tables (CSV files), whose columns are encoded one by one: leave it out",
+                table_key.unwrap_or_default()
+            )
         })?;
-        if recipe.data.validation.is_none() {
-            recipe.data.val_split = ValSplit::Rows(n_validation);
-        }
+        Self::checked(recipe, data)
+    }
+
+    /// As [`Plan::new`], for data of any origin.
+    pub(crate) fn checked(mut recipe: Recipe, data: &Dataset) -> Result<Self, Error> {
+        let classes = match data.targets() {
+            Some(Targets::Classes { labels, names }) => Some((&labels[..], names.len())),
+            _ => None,
+        };
+        let split = split_rows(&mut recipe, data.n_samples(), classes)?;
         let divide_by = recipe.data.divide_by.unwrap_or(match data.inputs() {
             Inputs::Bytes(_) | Inputs::Drawn { .. } => 255.0,
             Inputs::F32(_) | Inputs::F64(_) => 1.0,
@@ -75,7 +85,9 @@ impl Plan {
         check_quirks(&recipe, output)?;
         check_label_smoothing(&recipe, output, &classes)?;
         check(
-            recipe.training.patience.is_none() || n_validation > 0 || recipe.data.validation.is_some(),
+            recipe.training.patience.is_none()
+                || !split.validation.is_empty()
+                || recipe.data.validation.is_some(),
             || {
                 "training.patience waits for the validation loss, but no rows are held out: \
              set data.val_split (--val-split 0.1) or data.validation (--val-data), or leave patience out"
@@ -103,8 +115,6 @@ impl Plan {
         let activation = recipe.network.activation;
         let network = NetworkSpec { sizes, activation, bias: recipe.network.bias };
 
-        let shuffle = recipe.data.shuffle.then_some(recipe.quirks.split_shuffle.unwrap_or_default());
-        let split = split(n_rows, n_validation, shuffle, recipe.seed);
         let head = recipe.head(output, n_outputs);
         let augmenter = augmenter(&recipe, data)?;
         let training = training(&mut recipe, head, split.train.len(), augmenter)?;
@@ -112,7 +122,8 @@ impl Plan {
             None => Vec::new(),
             Some(class_weight) => class_weight.of_classes(data, &split.train)?,
         };
-        Ok(Self { recipe, network, training, split, classes, class_weights, image: data.image() })
+        let (image, columns, notes) = (data.image(), None, Vec::new());
+        Ok(Self { recipe, network, training, split, classes, class_weights, image, columns, notes })
     }
 
     /// The rows to learn from, each with the weight of its class, if classes have weights, times its own, if it has one.
@@ -171,6 +182,39 @@ impl Plan {
 
 pub(crate) fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), Error> {
     if holds { Ok(()) } else { Err(Error::Plan(message())) }
+}
+
+/// Rows to learn from and rows to hold out, whose number is filled in; `classes` are the label of each row and how many
+/// classes there are.
+pub(crate) fn split_rows(
+    recipe: &mut Recipe,
+    n_rows: usize,
+    classes: Option<(&[u32], usize)>,
+) -> Result<Split, Error> {
+    let n_validation = match recipe.data.val_split {
+        _ if recipe.data.validation.is_some() => 0,
+        ValSplit::Rows(n) => n,
+        ValSplit::Part(part) => (part * n_rows as f64).round() as usize,
+    };
+    check(n_validation < n_rows, || {
+        format!("data.val_split holds out {n_validation} of {n_rows} rows: none are left to learn from")
+    })?;
+    if recipe.data.validation.is_none() {
+        recipe.data.val_split = ValSplit::Rows(n_validation);
+    }
+    let shuffle = recipe.data.shuffle.then_some(recipe.quirks.split_shuffle.unwrap_or_default());
+    let rows = split(n_rows, n_validation, shuffle, recipe.seed);
+    match (recipe.data.split.unwrap_or_default(), classes) {
+        (SplitKind::Stratified, Some((labels, n_classes))) => {
+            check(shuffle != Some(SplitShuffle::Overwrite), || {
+                "data.split = \"stratified\" holds out rows of each class, which quirks.split_shuffle = \"overwrite\" \
+                 would lose: leave one of them out"
+                    .into()
+            })?;
+            Ok(stratified(rows, labels, n_classes))
+        }
+        _ => Ok(rows),
+    }
 }
 
 /// Output activation, units and class names that the targets ask for.

@@ -2,10 +2,11 @@
 
 use steepest_kernels::{self as kernels, Float, Ink, Inputs};
 
+use crate::columns::Scaling;
 use crate::gather::Block;
 use crate::head::Head;
 use crate::layout::{Layout, is_wide};
-use crate::model::Model;
+use crate::model::{Model, to_units};
 use crate::network::Network;
 use crate::pass::{Activations, block_rows};
 
@@ -20,7 +21,7 @@ use crate::pass::{Activations, block_rows};
 /// # let network = Network::<f32>::random(spec, Init::HeNormal, Init::Zeros, 0);
 /// # let head = Head::new(Output::Softmax, 2, Default::default());
 /// # let (recipe, classes) = (Recipe::default(), vec!["no".into(), "yes".into()]);
-/// # let model = Model { recipe, head, network, classes, image: None, divide_by: 255.0 };
+/// # let model = Model { recipe, head, network, classes, image: None, divide_by: 255.0, columns: None };
 /// let mut predictor = Predictor::new(&model);
 /// let probabilities = predictor.predict_bytes(&[0, 255, 128, 0]); // one row of four pixels
 /// assert_eq!(probabilities.len(), 2);
@@ -28,6 +29,7 @@ use crate::pass::{Activations, block_rows};
 pub struct Predictor<T> {
     head: Head,
     factor: f64,
+    scaling: Option<Scaling>,
     network: Network<T>,
     activations: Activations<T>,
     inks: Vec<Ink>,
@@ -49,6 +51,7 @@ impl<T: Float> Predictor<T> {
         Self {
             head: model.head,
             factor: 1.0 / model.divide_by,
+            scaling: model.target_scaling(),
             activations: Activations::new(&network, most_rows),
             inks: Vec::new(),
             scaled: Vec::new(),
@@ -114,6 +117,7 @@ impl<T: Float> Predictor<T> {
         self.predictions.resize(self.logits.len(), T::ZERO);
         self.log_sums.resize(self.logits.len() / self.head.n_outputs(), T::ZERO);
         self.head.forward(&self.logits, coupling.as_ref(), &mut self.predictions, &mut self.log_sums);
+        to_units(self.scaling, &mut self.predictions);
         &self.predictions
     }
 }

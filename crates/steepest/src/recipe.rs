@@ -1,5 +1,7 @@
 //! What a person writes: one TOML file per experiment.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
@@ -8,8 +10,10 @@ use crate::head::{Head, Output};
 use crate::head_quirks::{Axis, DeltaRule, HeadQuirks, Shift};
 use crate::loss::{Loss, LossKind};
 use crate::recipe_training::TrainingRecipe;
-use crate::recipe_values::{BiasGradient, Precision, ValSplit, text_or_number};
-use crate::split::SplitShuffle;
+use crate::recipe_values::{
+    BiasGradient, ColumnKind, Missing, Precision, Scale, Task, ValSplit, text_or_number,
+};
+use crate::split::{SplitKind, SplitShuffle};
 use crate::{Activation, Init};
 
 /// An experiment. Every key has a default; unknown keys are errors.
@@ -61,9 +65,33 @@ pub struct DataRecipe {
     pub val_split: ValSplit,
     /// Shuffle the rows before the split.
     pub shuffle: bool,
+    /// Whether the held-out rows are to have each class in the same part. By default they are what chance makes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitKind>,
     /// Inputs are divided by this. By default 255 for bytes, otherwise 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub divide_by: Option<f64>,
+    /// Of a table: what is done to columns of numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
+    /// Of a table: what is done about missing values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
+    /// Of a table: what its target is; otherwise it is recognised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+    /// Of a table: the most inputs that a column of text becomes; its rarer categories share the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_categories: Option<usize>,
+    /// Of a table: categories that fewer training rows have share an input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_frequency: Option<usize>,
+    /// Of a table: columns that are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop: Option<Vec<String>>,
+    /// Of a table: what columns are, by their names; otherwise it is recognised.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, ColumnKind>,
 }
 
 /// `[network]`
@@ -141,8 +169,32 @@ impl Default for DataRecipe {
             arrays: None,
             val_split: ValSplit::Part(0.1),
             shuffle: true,
+            split: None,
             divide_by: None,
+            scale: None,
+            missing: None,
+            task: None,
+            max_categories: None,
+            min_frequency: None,
+            drop: None,
+            columns: BTreeMap::new(),
         }
+    }
+}
+
+impl DataRecipe {
+    /// The first key that only a table has whose columns are encoded one by one, if there is any.
+    pub fn table_key(&self) -> Option<&'static str> {
+        let keys = [
+            ("scale", self.scale.is_some()),
+            ("missing", self.missing.is_some()),
+            ("task", self.task.is_some()),
+            ("max_categories", self.max_categories.is_some()),
+            ("min_frequency", self.min_frequency.is_some()),
+            ("drop", self.drop.is_some()),
+            ("columns", !self.columns.is_empty()),
+        ];
+        keys.into_iter().find(|(_, is_set)| *is_set).map(|(key, _)| key)
     }
 }
 

@@ -44,6 +44,50 @@ pub enum ValSplit {
     Part(f64),
 }
 
+/// What is to be learnt from a table's target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// To tell classes apart.
+    Classification,
+    /// To predict a number.
+    Regression,
+}
+
+/// What is done to a table's columns of numbers, and to its target if that is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scale {
+    /// The training rows' mean is subtracted, then divided by their standard deviation.
+    #[default]
+    Standard,
+    /// Nothing.
+    None,
+}
+
+/// What is done about values that are missing from a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// The table is refused.
+    #[default]
+    Refuse,
+    /// The mean of the training rows takes their place; in columns of text and of flags, what is most frequent there.
+    Mean,
+}
+
+/// What a table's column is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ColumnKind {
+    /// Numbers: one input.
+    Number,
+    /// True or false: one input, 1 or 0.
+    Flag,
+    /// Text: one input for each of its categories.
+    Text,
+}
+
 /// A text that may be written as a whole number.
 pub(crate) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     struct Reader;

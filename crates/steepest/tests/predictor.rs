@@ -15,6 +15,7 @@ fn model(sizes: &[usize], divide_by: f64) -> Model<f32> {
         classes: (0..n_outputs).map(|class| class.to_string()).collect(),
         image: None,
         divide_by,
+        columns: None,
     }
 }
 

@@ -16,10 +16,11 @@ import model_files
 import npy_files
 import npz_files
 import png_files
+import table_files
 
 FOLDER = Path(__file__).parent
 READERS = {"idx": idx_files, "npy": npy_files, "npz": npz_files, "csv": csv_files, "png": png_files,
-           "model": model_files}
+           "model": model_files, "table": table_files}
 
 expected = {}
 for reader, module in READERS.items():
