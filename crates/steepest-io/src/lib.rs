@@ -27,6 +27,7 @@ mod csv_header;
 mod csv_records;
 mod csv_write;
 mod digits;
+mod disk;
 mod error;
 mod fetch;
 mod fetch_error;
@@ -53,9 +54,11 @@ mod png;
 mod rows;
 mod run_folder;
 mod shown;
+#[cfg(test)]
+mod simulated_disk;
 mod spec;
 
-pub use atomic::write_atomically;
+pub use atomic::{write_atomically, write_file};
 pub use cache::user_cache;
 pub use convert::{DataFormat, write_dataset};
 pub use csv::{CsvOptions, read_csv};
