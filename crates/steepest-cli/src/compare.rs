@@ -9,6 +9,7 @@ use steepest_io::Stored;
 
 use crate::args::CompareArgs;
 use crate::experiment::{Experiment, threads};
+use crate::run::Past;
 use crate::train::{Outcome, execute};
 
 /// Results of one variant over all seeds.
@@ -80,10 +81,12 @@ fn outcome_in<T: Stored>(
     let plan = experiment.plan(recipe)?;
     let (data, validation) = (experiment.data.clone(), experiment.validation.clone());
     let mut session = Session::<T>::new(plan, data, validation, Start::default(), threads)?;
-    match execute(experiment, &mut session, |_, _| {}) {
+    match execute(experiment, &mut session, &mut Past::default(), |_, _, _| Ok(())) {
         Ok((outcome, _)) => Ok(Ok(outcome)),
-        Err(Error::Diverged { iteration, .. }) => Ok(Err(iteration)),
-        Err(e) => Err(e.into()),
+        Err(e) => match e.downcast_ref() {
+            Some(Error::Diverged { iteration, .. }) => Ok(Err(*iteration)),
+            _ => Err(e),
+        },
     }
 }
 

@@ -9,7 +9,7 @@ use steepest_io::{Stored, write_npz};
 use crate::UsageError;
 use crate::args::TraceArgs;
 use crate::experiment::{Experiment, threads};
-use crate::train::start;
+use crate::run::start;
 
 pub fn run(args: &TraceArgs) -> Result<()> {
     let experiment = Experiment::new(&args.recipe, false)?;

@@ -115,10 +115,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 }
 
 /// Makes something under a name in `folder` that nothing else has.
-fn with_passing_name<X>(
-    folder: &Path,
-    make: impl Fn(&Path) -> io::Result<X>,
-) -> io::Result<(PathBuf, X)> {
+fn with_passing_name<X>(folder: &Path, make: impl Fn(&Path) -> io::Result<X>) -> io::Result<(PathBuf, X)> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     loop {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use std::path::Path;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 use crate::atomic::write_file;
-use crate::model_file::{ModelError, Stored};
+use crate::tensor_file::{ModelError, Stored};
 
 /// An array on its way into a file.
 pub(crate) struct NpyArray<'a> {

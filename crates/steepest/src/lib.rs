@@ -6,6 +6,7 @@
 mod activation;
 mod augment;
 mod batches;
+mod checkpoint;
 mod class_weight;
 mod clip;
 mod dataset;
@@ -43,6 +44,7 @@ mod trainer;
 pub use activation::Activation;
 pub use augment::{Augment, AugmentScratch, Augmenter};
 pub use batches::{Batches, Rows, Sampling};
+pub use checkpoint::{State, Value};
 pub use class_weight::ClassWeight;
 pub use dataset::{Dataset, DatasetError, DrawRow, Inputs, Targets};
 pub use error::Error;
