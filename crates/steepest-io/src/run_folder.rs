@@ -88,11 +88,16 @@ impl RunFolder {
                 }
             }
         };
-        SystemDisk.sync_folder(folder_of(&path))?;
-        let lock = lock(&path)?;
-        let mut folder = Self { csv: append(&path, CSV)?, jsonl: append(&path, JSONL)?, path, _lock: lock };
-        writeln!(folder.csv, "{HEADER}")?;
-        Ok(folder)
+        // Removed again, unless another process is faster and has it now.
+        let lock = lock(&path).inspect_err(|_| drop(fs::remove_dir(&path)))?;
+        Self::begin(&path, lock).inspect_err(|_| drop(fs::remove_dir_all(&path)))
+    }
+
+    fn begin(path: &Path, lock: Option<File>) -> io::Result<Self> {
+        SystemDisk.sync_folder(folder_of(path))?;
+        let (mut csv, jsonl) = (append(path, CSV)?, append(path, JSONL)?);
+        writeln!(csv, "{HEADER}")?;
+        Ok(Self { path: path.into(), csv, jsonl, _lock: lock })
     }
 
     /// Opens the folder of a run that was interrupted, and removes what was left half-written.
