@@ -252,6 +252,9 @@ pub struct PredictArgs {
     /// For a model whose predictions depend on the other rows: take all rows as one batch
     #[arg(long)]
     pub as_one_batch: bool,
+    /// Write to a file, whole or not at all, in place of stdout
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Take the pixels of PNG images as they are: they must have the model's size
     #[arg(long)]
     pub as_is: bool,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use steepest::{Network, Plan, Session, Start};
 use steepest_io::{
-    Checkpoint, Checkpoints, DataSums, Metrics, PLAN, RunFolder, RunStart, Stored, load_weights,
-    read_npy_rows, sha256,
+    Checkpoint, Checkpoints, DataSums, Metrics, PLAN, RunFolder, RunStart, Stored, check_saveable,
+    load_weights, read_npy_rows, sha256,
 };
 
 use crate::UsageError;
@@ -44,6 +44,8 @@ pub struct Record {
     last_checkpoint: Instant,
 }
 
+/// The model that comes out.
+pub const MODEL: &str = "model.safetensors";
 const START: &str = "start.json";
 const BATCHES: &str = "batches.npy";
 
@@ -63,6 +65,7 @@ impl<T: Stored> Run<T> {
         let has_given_weights = start.network.is_some();
         let (data, validation) = (experiment.data.clone(), experiment.validation.clone());
         let session = Session::new(plan, data, validation, start, threads)?;
+        check_saveable(&session.model(), Path::new(MODEL))?;
         let start = RunStart::new(sums(experiment), batches.as_deref().map(sha256), has_given_weights);
 
         let place = || args.out.as_ref().map_or("the folder runs".into(), |out| out.display().to_string());

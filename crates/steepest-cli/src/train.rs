@@ -18,7 +18,7 @@ use crate::interrupt::{Interrupted, Interrupts};
 use crate::message;
 use crate::progress::Console;
 use crate::report::thousands;
-use crate::run::{Past, Record, Run, resumed_recipe};
+use crate::run::{MODEL, Past, Record, Run, resumed_recipe};
 
 /// What a finished run reached.
 #[derive(Clone, Debug, Serialize)]
@@ -193,8 +193,6 @@ fn farewell<T: Stored>(session: &Session<T>, record: &Record, checkpoint: Option
     };
     format!("Interrupted after {steps} steps; {kept}\nGo on with: {}", record.resume_command())
 }
-
-const MODEL: &str = "model.safetensors";
 
 /// Says how it went.
 fn tell<T: Stored>(

@@ -293,6 +293,20 @@ fn a_damaged_checkpoint_makes_way_for_an_older_one() {
 }
 
 #[test]
+fn a_run_that_diverges_keeps_its_last_good_checkpoint() {
+    let bench = Bench::new();
+    let rows: String = (0..40).map(|i| format!("{i},{}\n", f64::from(i) / 2.0 + 0.25)).collect();
+    bench.write("line.csv", &("x,y\n".to_string() + &rows));
+    let args = "train --data line.csv --hidden none --optimizer sgd --lr 100 --batch-size full --val-split 0 --quiet \
+                --set training.schedule=constant --epochs 100 --out run --checkpoint-every 1steps";
+    let message = bench.fails(1, args, "training diverged at iteration ");
+    assert!(message.contains("Try a lower learning rate (--lr)"), "{message}");
+    // Each checkpoint has finite numbers only; the next steps are as they were.
+    assert_eq!(std::fs::read_dir(bench.path().join("run/checkpoints")).unwrap().count(), 2);
+    assert_eq!(bench.fails(1, "train --resume run --quiet", "diverged"), message);
+}
+
+#[test]
 fn two_processes_never_train_in_one_folder() {
     let bench = Bench::new();
     let mut child = start(

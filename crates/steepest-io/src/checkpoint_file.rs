@@ -56,7 +56,8 @@ struct Metadata {
     sha256: String,
 }
 
-const KEY: &str = "steepest-checkpoint";
+/// Where its metadata are.
+pub(crate) const KEY: &str = "steepest-checkpoint";
 const VERSION: u32 = 1;
 
 const METRICS: &str = "run.metrics";

@@ -13,9 +13,11 @@ use sha2::{Digest, Sha256};
 use steepest::{AnyModel, Model, Network, NetworkSpec, Precision, Recipe};
 
 use crate::atomic::write_atomically;
+use crate::checkpoint_file::KEY as CHECKPOINT;
 use crate::shown::{few, shown};
 use crate::tensor_file::{
-    ModelError, Stored, TensorFile, excerpt, hex, le_bytes, read_tensor, sha256, tensor_file_bytes,
+    LONGEST_HEADER, ModelError, Stored, TensorFile, excerpt, hex, le_bytes, read_tensor, sha256,
+    tensor_file_bytes,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -51,6 +53,26 @@ pub fn model_bytes<T: Stored>(model: &Model<T>) -> Result<Vec<u8>, SafeTensorErr
     tensor_file_bytes(views?, KEY, metadata)
 }
 
+/// Checks that [`save_model`] can save a model, before it is trained: there is a limit to its class names.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_saveable<T: Stored>(model: &Model<T>, path: &Path) -> Result<(), ModelError> {
+    // Each tensor takes some hundred bytes.
+    let names: usize = model.classes.iter().map(|name| name.len().saturating_add(8)).sum();
+    let tensors = model.network.layers().len().saturating_mul(400);
+    let length =
+        model.recipe.to_toml().len().saturating_add(names).saturating_add(tensors).saturating_add(4096);
+    if length as u64 > LONGEST_HEADER {
+        return Err(ModelError::contents(path)(format!(
+            "the names of {} classes are too much for a model file ({LONGEST_HEADER} bytes): are they really classes? \
+             Another column may be meant (--target)",
+            model.classes.len()
+        )));
+    }
+    Ok(())
+}
+
 /// Saves a model: to a temporary file first, which then takes the name. Returns the file's SHA-256.
 ///
 /// # Errors
@@ -68,6 +90,11 @@ pub fn save_model<T: Stored>(model: &Model<T>, path: &Path) -> Result<String, Mo
 pub fn load_model(path: &Path) -> Result<AnyModel, ModelError> {
     let tensors = TensorFile::read(path, "a model")?;
     let contents = ModelError::contents(path);
+    if tensors.text(CHECKPOINT).is_some() {
+        return Err(contents(
+            "is no model: it is a checkpoint of a run: steepest train --resume goes on with it".into(),
+        ));
+    }
     let text = tensors.text(KEY).ok_or_else(|| {
         contents(format!(
             "has no {KEY:?} metadata, so it is not a model of Steepest (weights alone can start a run: --init-from)"

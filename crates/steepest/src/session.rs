@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn validation_losses_that_are_all_infinite_stop_a_run_as_it_is() {
-        let mut session = session("patience = 2\nepochs = 50", 1e38);
+        let mut session = session("patience = 2\nepochs = 50", 1.6e37);
         let (reports, stop) = run(&mut session);
         assert!(reports.iter().all(|r| !r.validation.unwrap().loss.is_finite()));
         assert_eq!((reports.len(), stop), (2, Stop::Patience { best: None }));

@@ -102,7 +102,9 @@ fn a_resumed_run_diverges_as_it_would_have() {
     };
     let whole = diverge(&mut session(text, 1, None));
     let mut before = session::<f32>(text, 1, None);
-    (0..whole.0 - 3).for_each(|_| drop(before.advance().unwrap()));
+    for _ in 0..whole.0 - 3 {
+        before.advance().unwrap();
+    }
     let mut resumed = session::<f32>(text, 2, None).resume(before.state()).unwrap();
     let (steps, message, parameters) = diverge(&mut resumed);
     assert_eq!((steps, message, parameters), (3, whole.1, whole.2));
@@ -112,7 +114,9 @@ fn a_resumed_run_diverges_as_it_would_have() {
 fn a_state_that_does_not_fit_is_refused() {
     let text = "[data]\nval_split = 50\n[training]\nbatch_size = 30\niterations = 9\npatience = 4";
     let mut before = session::<f32>(text, 1, None);
-    (0..5).for_each(|_| drop(before.advance().unwrap()));
+    for _ in 0..5 {
+        before.advance().unwrap();
+    }
     let state = before.state();
     let names: Vec<&String> = state.values.keys().collect();
     let expected = [
