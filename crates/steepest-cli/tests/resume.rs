@@ -110,7 +110,7 @@ fn a_hundred_kills() {
 fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
     let bench = Bench::new();
     let long =
-        "train digits --rows ..3000 --val-split 300 --epochs 30 --hidden 64 --quiet --checkpoint-every never";
+        "train digits --rows ..1500 --val-split 200 --epochs 30 --hidden 32 --quiet --checkpoint-every never";
     bench.ok(&format!("{long} --out whole"));
     let whole = results(&bench, "whole");
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
@@ -426,7 +426,7 @@ fn an_error_at_any_call_has_a_message_and_harms_no_old_file() {
         let command = bench.command(command);
         let mut traced = std::process::Command::new("strace");
         traced
-            .args(["-f", "-qq", "-o", "calls"])
+            .args(["-f", "--seccomp-bpf", "-qq", "-o", "calls"])
             .args(args)
             .arg(command.get_program())
             .args(command.get_args());
