@@ -63,6 +63,8 @@ fn every_kind_of_run_resumes_after_every_step() {
         "[network]\nhidden = [6]\n[training]\nbatch_size = 50\nepochs = 3\noptimizer = \"momentum\"\nl2 = 0.01",
         "[training]\nsampling = \"replacement\"\nbatch_size = 60\niterations = 8\noptimizer = \"nesterov\"",
         "[training]\nsampling = \"ordered\"\nbatch_size = 40\niterations = 8\noptimizer = \"sgd\"",
+        // Images that are other ones in every epoch.
+        "[augment]\nrotation = 20\nshift = 1\n[training]\nbatch_size = 60\nepochs = 3",
         // By parts of the parameters.
         "[network]\nhidden = [600]\n[training]\nbatch_size = 100\niterations = 5\nschedule = \"step\"",
         "[network]\nhidden = [5]\nbias = false\n[training]\nbatch_size = 70\niterations = 6\n[quirks]\nsoftmax_axis = \"batch\"",
@@ -86,7 +88,19 @@ fn given_batches_go_on_where_they_were() {
     assert_resumes::<f32>("[training]\niterations = 9", Some(&batches));
 }
 
-/// The copy of good parameters that a diverging run goes back to is older than the checkpoint.
+#[test]
+fn the_copy_of_good_parameters_is_older_than_the_state_and_comes_back_with_it() {
+    let text = "[training]\nbatch_size = \"full\"\niterations = 200";
+    let mut before = session::<f32>(text, 1, None);
+    for _ in 0..105 {
+        before.advance().unwrap();
+    }
+    let state = before.state();
+    assert_eq!(state.values["last_good.step"], Value::Integer(100));
+    assert_ne!(state.values["last_good.parameters"], state.values["parameters"]);
+    assert_eq!(session::<f32>(text, 1, None).resume(state.clone()).unwrap().state(), state);
+}
+
 #[test]
 fn a_resumed_run_diverges_as_it_would_have() {
     let text = "[network]\nactivation = \"identity\"\n[training]\nbatch_size = \"full\"\niterations = 400\noptimizer = \"sgd\"\n\
