@@ -34,6 +34,8 @@ pub struct Past {
     pub seconds: f64,
     /// How long this process has trained.
     pub elapsed: Duration,
+    /// Whether the last step was the last of the run.
+    pub has_stopped: bool,
 }
 
 /// Where a run writes what it has to say.
@@ -133,7 +135,7 @@ impl<T: Stored> Run<T> {
                 bail!(cannot("its checkpoint is that of another run: remove it"))
             }
             Some(Checkpoint { state, history, seconds, .. }) => {
-                past = Past { history, steps: state.step(), seconds, elapsed: Duration::ZERO };
+                past = Past { history, steps: state.step(), seconds, ..Past::default() };
                 session = session.resume(state).with_context(|| cannot("its checkpoint is damaged"))?;
                 notes.push(format!("Goes on after {} steps", past.steps));
             }

@@ -116,6 +116,7 @@ pub fn execute<T: Stored>(
     let stop = loop {
         let progress = session.advance()?;
         past.elapsed = started.elapsed();
+        past.has_stopped = progress.stop.is_some();
         past.history.extend(progress.report.as_ref().map(Metrics::from));
         observe(session, &progress, past)?;
         if let Some(stop) = progress.stop {
@@ -175,9 +176,9 @@ fn failed<T: Stored>(run: &mut Run<T>, console: &Console, error: anyhow::Error) 
             Err(e) => anyhow!("{}; and the last good model cannot be saved: {e}", message(&error)),
         };
     }
-    // Not again where a checkpoint could not be written; and at the end there is nothing to go on with.
-    let is_at_the_end = run.session.trainer().steps() == run.session.plan().training.total_steps;
-    if !is_at_the_end && error.downcast_ref::<steepest_io::ModelError>().is_none() {
+    // Not again where a checkpoint could not be written; and a run that has stopped, whose network is the best one by now, must
+    // come to its end again.
+    if !run.past.has_stopped && error.downcast_ref::<steepest_io::ModelError>().is_none() {
         let _ = run.record.checkpoint(&mut run.session, &run.past);
     }
     let command = run.record.resume_command();

@@ -306,6 +306,28 @@ fn a_run_that_diverges_keeps_its_last_good_checkpoint() {
     assert_eq!(bench.fails(1, "train --resume run --quiet", "diverged"), message);
 }
 
+/// After early stopping the network is the best one, from which no step may follow.
+#[test]
+fn a_run_that_fails_at_its_end_comes_to_the_same_end_again() {
+    let bench = Bench::new();
+    let args = "train digits --rows ..600 --val-split 100 --epochs 40 --patience 2 --lr 0.02 --quiet";
+    bench.ok(&format!("{args} --out whole"));
+    let mut child = start(&bench, &format!("{args} --out run"));
+    wait_until(&mut child, || bench.path().join("run/plan.toml").exists());
+    // In the way of the summary.
+    std::fs::create_dir(bench.path().join("run/summary.json")).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(
+        message.starts_with("error: run/summary.json: ") && message.contains("--resume run"),
+        "{message}"
+    );
+    std::fs::remove_dir(bench.path().join("run/summary.json")).unwrap();
+    bench.ok("train --resume run --quiet");
+    assert_same(&bench, "run", &results(&bench, "whole"));
+}
+
 #[test]
 fn two_processes_never_train_in_one_folder() {
     let bench = Bench::new();
