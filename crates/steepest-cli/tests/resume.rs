@@ -384,7 +384,7 @@ fn a_limit_on_file_sizes_is_an_error_like_any_other() {
         }
         assert!(message.starts_with("error: ") && message.contains("File too large"), "{message}");
         assert!(!folder.join("model.safetensors").exists(), "{blocks}");
-        if folder.exists() {
+        if std::fs::read_dir(&folder).unwrap().next().is_some() {
             assert!(message.contains(&format!("goes on with: steepest train --resume {name}")), "{message}");
             bench.ok(&format!("train --resume {name} --quiet"));
             assert_same(&bench, &name, &whole);

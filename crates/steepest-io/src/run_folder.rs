@@ -88,9 +88,8 @@ impl RunFolder {
                 }
             }
         };
-        // Removed again, unless another process is faster and has it now.
-        let lock = lock(&path).inspect_err(|_| drop(fs::remove_dir(&path)))?;
-        Self::begin(&path, lock).inspect_err(|_| drop(fs::remove_dir_all(&path)))
+        let lock = lock(&path)?;
+        Self::begin(&path, lock).inspect_err(|_| empty(&path))
     }
 
     fn begin(path: &Path, lock: Option<File>) -> io::Result<Self> {
@@ -122,10 +121,9 @@ impl RunFolder {
         Ok(Self { csv: open(CSV)?, jsonl: open(JSONL)?, path: path.into(), _lock: lock })
     }
 
-    /// Removes the folder of a run that cannot begin; its own, for it was empty.
+    /// Removes what a run that cannot begin has written; the folder was empty.
     pub fn discard(self) {
-        // There is another error to tell already.
-        let _ = fs::remove_dir_all(&self.path);
+        empty(&self.path);
     }
 
     /// Where it is.
@@ -179,6 +177,14 @@ impl RunFolder {
     /// When the file system says no.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         write_atomically(&self.file(name), bytes)
+    }
+}
+
+/// Empties a folder, as far as that can be done: there is another error to tell already.
+fn empty(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     }
 }
 

@@ -65,6 +65,9 @@ fn every_kind_of_run_resumes_after_every_step() {
         "[training]\nsampling = \"ordered\"\nbatch_size = 40\niterations = 8\noptimizer = \"sgd\"",
         // Images that are other ones in every epoch.
         "[augment]\nrotation = 20\nshift = 1\n[training]\nbatch_size = 60\nepochs = 3",
+        // The mean of the parameters, the loss that an adaptive schedule watches, clipped gradients.
+        "[training]\nbatch_size = 60\nepochs = 4\nema = 0.9\nclip_norm = 1.0\noptimizer = \"rmsprop\"",
+        "[training]\nbatch_size = 60\nepochs = 6\nschedule = \"adaptive\"\ntol = 0.5\nlr_patience = 1\noptimizer = \"sgd\"",
         // By parts of the parameters.
         "[network]\nhidden = [600]\n[training]\nbatch_size = 100\niterations = 5\nschedule = \"step\"",
         "[network]\nhidden = [5]\nbias = false\n[training]\nbatch_size = 70\niterations = 6\n[quirks]\nsoftmax_axis = \"batch\"",
