@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use steepest::{Dataset, Inputs, Plan, Recipe, Targets};
+use steepest::{Dataset, Inputs, Plan, Recipe, Session, Start, Targets};
 use steepest_io::{
-    DataFormat, DataSpec, KnownColumns, KnownTarget, LoadOptions, Loaded, TableOptions, fingerprint, load, read_table,
-    write_dataset,
+    DataFormat, DataSpec, KnownColumns, KnownTarget, LoadOptions, Loaded, TableOptions, fingerprint, load, load_checkpoint,
+    read_table, save_checkpoint, write_dataset,
 };
 
 /// A folder of this process alone; in memory where the system has such a place.
@@ -74,6 +74,33 @@ pub fn encode_table(bytes: &[u8]) {
 fn check_message(error: &impl ToString) {
     let message = error.to_string();
     assert!(message.len() < 2000 && !message.contains(char::is_control), "{message:?}");
+}
+
+/// Reads the bytes as a checkpoint. What is accepted must be finite, and must survive being written and read again; a session
+/// takes it, or says why not.
+pub fn read_checkpoint(bytes: &[u8]) {
+    let path = file("checkpoint.safetensors", bytes);
+    let checkpoint = match load_checkpoint::<f32>(&path) {
+        Ok(checkpoint) => checkpoint,
+        Err(error) => {
+            let message = error.to_string();
+            assert!(message.len() < 1000 && !message.contains(char::is_control), "{message:?}");
+            return;
+        }
+    };
+    assert!(checkpoint.state.is_finite());
+    let copy = FOLDER.join("copy.safetensors");
+    save_checkpoint(&checkpoint, &copy).unwrap();
+    // As text, because metrics may be NaN.
+    assert_eq!(format!("{:?}", load_checkpoint::<f32>(&copy).unwrap()), format!("{checkpoint:?}"));
+    let labels = Targets::Classes { labels: vec![0, 1, 1, 0, 1, 0], names: vec!["no".into(), "yes".into()] };
+    let data = Dataset::new(Inputs::Bytes((0..24).map(|i| i * 10).collect()), 4, Some(labels)).unwrap();
+    let text = "[data]\nval_split = 2\n[network]\nhidden = [3]\n[training]\niterations = 9\npatience = 5";
+    let plan = Plan::new(Recipe::parse(text, &[]).unwrap(), &data).unwrap();
+    let session = Session::<f32>::new(plan, data, None, Start::default(), 1).unwrap();
+    if let Ok(mut session) = session.resume(checkpoint.state) {
+        while session.advance().is_ok_and(|progress| progress.stop.is_none()) {}
+    }
 }
 
 fn check(data: &Dataset, again: &Dataset) {

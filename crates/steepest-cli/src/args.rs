@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cadence::Cadence;
+
 /// Train dense neural networks from scratch, and use them anywhere.
 #[derive(Parser)]
 #[command(name = "steepest", version, propagate_version = true, after_help = "Start with: steepest train")]
@@ -21,7 +23,8 @@ pub enum Command {
   steepest train idx-sigmoid --data data/mnist --textbook the same without its mistakes
   steepest train people.csv --target income               a table with numbers and text
   steepest train train.csv --hidden 128,64 --epochs 20
-  steepest train my.toml --set training.l2=0.0001")]
+  steepest train my.toml --set training.l2=0.0001
+  steepest train --resume runs/digits-1                   go on after an interruption")]
     Train(TrainArgs),
     /// Run a recipe as written, as the textbook has it, and with each quirk alone
     #[command(after_help = "Example:
@@ -57,11 +60,11 @@ pub enum Command {
 }
 
 /// Which recipe, on which data, with which changes.
-#[derive(Args, Default)]
+#[derive(Args, Default, PartialEq)]
 pub struct RecipeArgs {
     /// A recipe: a built-in one's name (see `steepest recipes`) or a .toml file. Or data, learnt from by the recipe `table` or
     /// `images`
-    #[arg(default_value = "digits", value_name = "RECIPE OR DATA")]
+    #[arg(default_value = Self::DEFAULT, value_name = "RECIPE OR DATA")]
     pub recipe: String,
     /// Data set to learn from: a path or a known name, such as mnist, mnist.npz/train, train.csv, digits:7
     #[arg(long, value_name = "DATA")]
@@ -130,8 +133,13 @@ pub struct RecipeArgs {
     pub threads: Option<usize>,
 }
 
+impl RecipeArgs {
+    /// The recipe where none is named.
+    pub const DEFAULT: &str = "digits";
+}
+
 /// Whether known data sets may be downloaded.
-#[derive(Args, Clone, Copy, Default)]
+#[derive(Args, Clone, Copy, Default, PartialEq)]
 pub struct NetworkArgs {
     /// Download nothing (nor with STEEPEST_OFFLINE=1 in the environment)
     #[arg(long)]
@@ -139,7 +147,7 @@ pub struct NetworkArgs {
 }
 
 /// How to understand a data set that does not speak for itself.
-#[derive(Args, Clone, Default)]
+#[derive(Args, Clone, Default, PartialEq)]
 pub struct ReadArgs {
     /// Column of a table with the labels or targets: its name, or its number, from 1
     #[arg(long, value_name = "COLUMN")]
@@ -152,7 +160,7 @@ pub struct ReadArgs {
 }
 
 /// What a run may start from, besides its recipe.
-#[derive(Args)]
+#[derive(Args, Default, PartialEq)]
 pub struct StartArgs {
     /// Start from the weights of a safetensors file
     #[arg(long, value_name = "FILE")]
@@ -171,6 +179,15 @@ pub struct TrainArgs {
     /// Folder of the run [default: runs/RECIPE-N]
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
+    /// Go on with an interrupted run, to the same result
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<PathBuf>,
+    /// How often to write a checkpoint: 100steps, 2epochs, 5min, never
+    #[arg(long, value_name = "EVERY", default_value = "5min")]
+    pub checkpoint_every: Cadence,
+    /// How many checkpoints to keep, besides the best
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u64).range(1..))]
+    pub keep_checkpoints: u64,
     /// Say nothing but errors
     #[arg(long, short)]
     pub quiet: bool,
@@ -246,6 +263,9 @@ pub struct PredictArgs {
     /// For a model whose predictions depend on the other rows: take all rows as one batch
     #[arg(long)]
     pub as_one_batch: bool,
+    /// Write to a file, whole or not at all, in place of stdout
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Take the pixels of PNG images as they are: they must have the model's size
     #[arg(long)]
     pub as_is: bool,

@@ -9,6 +9,7 @@ use steepest_io::Stored;
 
 use crate::args::CompareArgs;
 use crate::experiment::threads;
+use crate::run::Past;
 use crate::sources::Sources;
 use crate::train::{Outcome, execute};
 
@@ -77,10 +78,12 @@ fn outcome_in<T: Stored>(sources: &Sources, recipe: &Recipe, threads: usize) -> 
     let (experiment, plan) = sources.experiment(recipe)?;
     let (data, validation) = (experiment.data.clone(), experiment.validation.clone());
     let mut session = Session::<T>::new(plan, data, validation, Start::default(), threads)?;
-    match execute(&experiment, &mut session, |_, _| {}) {
+    match execute(&experiment, &mut session, &mut Past::default(), |_, _, _| Ok(())) {
         Ok((outcome, _)) => Ok(Ok(outcome)),
-        Err(Error::Diverged { iteration, .. }) => Ok(Err(iteration)),
-        Err(e) => Err(e.into()),
+        Err(e) => match e.downcast_ref() {
+            Some(Error::Diverged { iteration, .. }) => Ok(Err(*iteration)),
+            _ => Err(e),
+        },
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use steepest::{AnyModel, Columns, Encoding, Float, Layer, Model, Precision};
 use steepest_io::plain;
 
@@ -79,7 +78,7 @@ struct TargetInfo<'a> {
 pub fn run(args: &InspectArgs) -> Result<()> {
     let (path, model) = load_model(&args.model)?;
     let file = std::fs::read(&path).with_context(|| path.display().to_string())?;
-    let sha256: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = steepest_io::sha256(&file);
     match model {
         AnyModel::F32(model) => inspect(args, &path, &sha256, &model),
         AnyModel::F64(model) => inspect(args, &path, &sha256, &model),

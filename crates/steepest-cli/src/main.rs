@@ -1,6 +1,7 @@
 //! `steepest`: train dense neural networks from one binary.
 
 mod args;
+mod cadence;
 mod compare;
 mod data_convert;
 mod data_fetch;
@@ -8,11 +9,13 @@ mod data_info;
 mod evaluate;
 mod experiment;
 mod inspect;
+mod interrupt;
 mod pictures;
 mod predict;
 mod progress;
 mod recipes;
 mod report;
+mod run;
 mod sources;
 mod trace;
 mod train;
@@ -24,15 +27,20 @@ use clap::{CommandFactory, Parser};
 use steepest::InstructionSet;
 
 use args::{Cli, Command, DataCommand};
+use interrupt::{Interrupted, survive_file_size_limit};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = check_instruction_set().and_then(|()| run(cli.command));
+    let result = prepare().and_then(|()| run(cli.command));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads our output has heard enough: `steepest recipes | head -1`.
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
+            if let Some(interrupted) = e.downcast_ref::<Interrupted>() {
+                let _ = writeln!(std::io::stderr(), "{interrupted}");
+                return ExitCode::from(interrupted.exit_code());
+            }
             let _ = writeln!(std::io::stderr(), "error: {}", message(&e));
             let is_usage = e.downcast_ref::<UsageError>().is_some();
             ExitCode::from(if is_usage { 2 } else { 1 })
@@ -61,6 +69,12 @@ fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// What holds for every command.
+fn prepare() -> anyhow::Result<()> {
+    survive_file_size_limit()?;
+    check_instruction_set()
 }
 
 /// Refuses an instruction set that this processor does not have, in place of taking another one in silence.

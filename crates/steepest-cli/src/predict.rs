@@ -5,10 +5,10 @@ mod rows;
 
 use std::io::{BufWriter, Write};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use steepest::{AnyModel, Float, Model, Pool};
-use steepest_io::{KnownTarget, plain};
+use steepest_io::{KnownTarget, plain, write_atomically};
 
 use crate::UsageError;
 use crate::args::PredictArgs;
@@ -55,14 +55,30 @@ fn predict<T: Float + Serialize>(args: &PredictArgs, model: &Model<T>) -> Result
         });
     }
 
-    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    match args {
-        PredictArgs { json: true, .. } => write_json(&mut out, model, &outputs, &files)?,
-        PredictArgs { csv: true, .. } => write_csv(&mut out, model, &outputs, &files)?,
-        PredictArgs { kaggle: true, .. } => write_kaggle(&mut out, model, &outputs, &files)?,
-        _ => write_text(&mut out, model, &outputs, &files)?,
+    if let Some(path) = &args.out {
+        let mut text = Vec::new();
+        write(&mut text, args, model, &outputs, &files)?;
+        return write_atomically(path, &text).with_context(|| path.display().to_string());
     }
+    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    write(&mut out, args, model, &outputs, &files)?;
     Ok(out.flush()?)
+}
+
+/// Writes predictions in the form that is asked for.
+fn write<T: Float + Serialize>(
+    out: &mut impl Write,
+    args: &PredictArgs,
+    model: &Model<T>,
+    outputs: &Outputs,
+    files: &[Predicted<T>],
+) -> Result<()> {
+    match args {
+        PredictArgs { json: true, .. } => write_json(out, model, outputs, files),
+        PredictArgs { csv: true, .. } => write_csv(out, model, outputs, files),
+        PredictArgs { kaggle: true, .. } => write_kaggle(out, model, outputs, files),
+        _ => write_text(out, model, outputs, files),
+    }
 }
 
 /// Refuses to predict rows as if each stood alone, when none does.

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use steepest::{Plan, Progress, Report};
 
 use crate::report::thousands;
+use crate::run::Past;
 
 /// Prints a line for each report and, on a terminal, a live bar below them.
 pub struct Console {
@@ -15,8 +16,10 @@ pub struct Console {
     to_stderr: bool,
     quiet: bool,
     epochs: Option<u64>,
-    /// Since training began, without what comes before the first step.
+    /// Since training began in this process, without what comes before the first step.
     elapsed: Duration,
+    /// Steps of other processes before.
+    steps_before: u64,
     refreshed: Instant,
     samples: u64,
     last: Option<Report>,
@@ -34,7 +37,7 @@ impl Console {
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let epochs = plan.recipe.training.epochs;
         let (elapsed, refreshed) = (Duration::ZERO, Instant::now());
-        Self { bar, to_stderr, quiet, epochs, elapsed, refreshed, samples: 0, last: None }
+        Self { bar, to_stderr, quiet, epochs, elapsed, steps_before: 0, refreshed, samples: 0, last: None }
     }
 
     /// A line of its own.
@@ -52,9 +55,9 @@ impl Console {
         });
     }
 
-    /// Shows what a step brought, `elapsed` after the first one began.
-    pub fn show(&mut self, progress: &Progress, elapsed: Duration) {
-        self.elapsed = elapsed;
+    /// Shows what a step brought.
+    pub fn show(&mut self, progress: &Progress, past: &Past) {
+        (self.elapsed, self.steps_before) = (past.elapsed, past.steps);
         self.samples += progress.step.n_samples as u64;
         if self.quiet {
             return;
@@ -101,7 +104,7 @@ impl Console {
         text += &accuracy("val", self.last.and_then(|r| r.validation).and_then(|v| v.accuracy));
         let done = progress.step.iteration + 1;
         let total = self.bar.length().unwrap_or(done).max(done);
-        let left = self.elapsed.mul_f64((total - done) as f64 / done as f64);
+        let left = self.elapsed.mul_f64((total - done) as f64 / (done - self.steps_before).max(1) as f64);
         // A narrow terminal cuts off the end: what matters most comes first.
         format!("{place}  {} left  {text}  {} samples/s", duration(left), thousands(self.rate()))
     }

@@ -9,8 +9,8 @@ use steepest_io::{Stored, write_npz};
 use crate::UsageError;
 use crate::args::TraceArgs;
 use crate::experiment::{Experiment, threads};
+use crate::run::start;
 use crate::sources::Sources;
-use crate::train::start;
 
 pub fn run(args: &TraceArgs) -> Result<()> {
     let sources = Sources::new(&args.recipe, false)?;

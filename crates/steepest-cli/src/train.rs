@@ -2,28 +2,31 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use serde::Serialize;
 use serde_json::json;
 use steepest::{
-    Dataset, Error, Evaluation, Inputs, InstructionSet, Network, Output, Plan, Pool, Precision, Progress,
-    Session, Start, Stop, Targets, instruction_set,
+    Dataset, Error, Evaluation, Inputs, InstructionSet, Output, Plan, Pool, Precision, Progress, Session, Stop,
+    Targets, instruction_set,
 };
-use steepest_io::{Metrics, RunFolder, Stored, fingerprint, load_weights, plain, read_npy_rows, save_model};
+use steepest_io::{Metrics, RunFolder, SUMMARY, Stored, plain, save_model};
 
 use crate::args::TrainArgs;
 use crate::evaluate::regression_score;
 use crate::experiment::{Experiment, threads};
+use crate::interrupt::{Interrupted, Interrupts};
+use crate::message;
 use crate::progress::Console;
 use crate::report::thousands;
+use crate::run::{MODEL, Past, Record, Run, resumed_recipe};
 use crate::sources::Sources;
 
 /// What a finished run reached.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
-    /// Of the training loop alone, validation included.
+    /// Of the training loop alone, validation included, in all processes that had a part in it.
     pub seconds: f64,
     pub epochs: u64,
     pub iterations: u64,
@@ -57,87 +60,92 @@ pub struct Regression {
 
 pub fn run(args: &TrainArgs) -> Result<()> {
     let threads = threads(args.recipe.threads)?;
-    let sources = Sources::new(&args.recipe, args.quiet)?;
+    let (sources, interrupted) = match &args.resume {
+        None => (Sources::new(&args.recipe, args.quiet)?, None),
+        Some(path) => {
+            let recipe = resumed_recipe(args, path)?;
+            let folder = RunFolder::reopen(path)?;
+            (Sources::new(&recipe, args.quiet)?, Some(folder))
+        }
+    };
     let (experiment, plan) = sources.experiment(&sources.recipe)?;
     drop(sources);
     for note in plan.notes.iter().filter(|_| !args.quiet) {
         writeln!(std::io::stderr(), "note: {}", plain(note))?;
     }
     match plan.recipe.precision {
-        Precision::F32 => train::<f32>(args, &experiment, plan, threads),
-        Precision::F64 => train::<f64>(args, &experiment, plan, threads),
+        Precision::F32 => train::<f32>(args, &experiment, plan, threads, interrupted),
+        Precision::F64 => train::<f64>(args, &experiment, plan, threads, interrupted),
     }
 }
 
-fn train<T: Stored>(args: &TrainArgs, experiment: &Experiment, plan: Plan, threads: usize) -> Result<()> {
-    let start = start::<T>(&plan, args.start.init_from.as_deref(), args.start.batches.as_deref())?;
+fn train<T: Stored>(
+    args: &TrainArgs,
+    experiment: &Experiment,
+    plan: Plan,
+    threads: usize,
+    interrupted: Option<RunFolder>,
+) -> Result<()> {
     let mut console = Console::new(&plan, args.quiet, args.json);
-    let name = plan.recipe.name.clone();
     console.line(&headline(&plan, experiment));
-    let validation = experiment.validation.clone();
-    let mut session = Session::new(plan, experiment.data.clone(), validation, start, threads)?;
-    let place = || args.out.as_ref().map_or("the folder runs".into(), |out| out.display().to_string());
-    let mut folder = RunFolder::create(args.out.as_deref(), &name).with_context(place)?;
-    folder.write("plan.toml", &session.plan().recipe.to_toml()).with_context(place)?;
+    let mut run = match interrupted {
+        None => Run::<T>::begin(args, experiment, plan, threads)?,
+        Some(folder) => Run::resume(args, experiment, plan, threads, folder)?,
+    };
+    run.notes.iter().for_each(|note| console.line(note));
 
-    let mut logged = Ok(());
-    let result = execute(experiment, &mut session, |progress, elapsed| {
-        console.show(progress, elapsed);
-        if let (Some(report), Ok(())) = (&progress.report, &logged) {
-            logged = folder.log(&Metrics::from(report));
+    let interrupts = Interrupts::listen()?;
+    let Run { session, past, record, .. } = &mut run;
+    let result = execute(experiment, session, past, |session, progress, past| {
+        console.show(progress, past);
+        if progress.report.is_some()
+            && let Some(line) = past.history.last()
+        {
+            record.log(line)?;
         }
+        if progress.stop.is_some() {
+            return Ok(());
+        }
+        if let Some(signal) = interrupts.signal() {
+            let written = record.checkpoint(session, past)?;
+            return Err(Interrupted { signal, message: farewell(session, record, written.as_deref()) }.into());
+        }
+        if args.checkpoint_every.is_due(&progress.step, record.last_checkpoint()) {
+            record.checkpoint(session, past)?;
+        }
+        Ok(())
     });
     console.finish();
-    logged.with_context(place)?;
-    let model_path = folder.file("model.safetensors");
-    let model_sha256 = save_model(&session.model(), &model_path)?;
-    let (outcome, stop) = result.inspect_err(|_| {
-        console.line(&format!("The last good model is in {}", model_path.display()));
-    })?;
-
-    let summary = summary(experiment, session.plan(), &outcome, &model_sha256);
-    folder.write("summary.json", &format!("{summary:#}\n")).with_context(place)?;
-    for line in closing_lines(&outcome, stop, &model_path, &model_sha256, session.plan()) {
-        console.line(&line);
+    match result.and_then(|(outcome, stop)| Ok((save(&run, &outcome)?, outcome, stop))) {
+        Ok((model_sha256, outcome, stop)) => tell(args, &console, &run, &outcome, stop, &model_sha256),
+        Err(e) => Err(failed(&mut run, &console, e)),
     }
-    if args.json {
-        let mut object = serde_json::to_value(&outcome)?;
-        object["run"] = json!(folder.path());
-        object["model"] = json!(model_path);
-        object["model_sha256"] = json!(model_sha256);
-        writeln!(std::io::stdout(), "{object}")?;
-    }
-    Ok(())
 }
 
-/// Weights and batches given from outside.
-pub fn start<T: Stored>(plan: &Plan, weights: Option<&Path>, batches: Option<&Path>) -> Result<Start<T>> {
-    let network: Option<Network<T>> = weights.map(|path| load_weights(path, &plan.recipe)).transpose()?;
-    let batches = batches.map(read_npy_rows).transpose()?;
-    Ok(Start { network, batches })
-}
-
-/// Runs a session to its end. `observe` sees each step, and the time since the first one began.
+/// Runs a session to its end. `observe` sees each step and what is behind the run then, and may end it.
 ///
 /// # Errors
-/// [`Error::Diverged`].
+/// [`Error::Diverged`], and those of `observe`.
 pub fn execute<T: Stored>(
     experiment: &Experiment,
     session: &mut Session<T>,
-    mut observe: impl FnMut(&Progress, Duration),
-) -> Result<(Outcome, Stop), Error> {
+    past: &mut Past,
+    mut observe: impl FnMut(&mut Session<T>, &Progress, &Past) -> Result<()>,
+) -> Result<(Outcome, Stop)> {
     let leak = experiment.leak(session.plan());
-    let mut history = Vec::new();
     let started = Instant::now();
     let stop = loop {
         let progress = session.advance()?;
-        observe(&progress, started.elapsed());
-        history.extend(progress.report.as_ref().map(Metrics::from));
+        past.elapsed = started.elapsed();
+        past.has_stopped = progress.stop.is_some();
+        past.history.extend(progress.report.as_ref().map(Metrics::from));
+        observe(session, &progress, past)?;
         if let Some(stop) = progress.stop {
             break stop;
         }
     };
-    let seconds = started.elapsed().as_secs_f64();
+    past.elapsed = started.elapsed();
+    let history = past.history.clone();
 
     let data = session.trainer().data().clone();
     let is_stored = !matches!(data.inputs(), Inputs::Drawn { .. });
@@ -152,7 +160,7 @@ pub fn execute<T: Stored>(
     let regression = regression(session, &data, experiment.test.as_ref());
     let outcome = Outcome {
         regression,
-        seconds,
+        seconds: past.seconds(),
         epochs: session.trainer().epochs(),
         iterations: session.trainer().steps(),
         threads: session.trainer().threads(),
@@ -195,6 +203,72 @@ fn regression<T: Stored>(
         test_r2: test.map(|score| score.r2),
         test_rmse: test.map(|score| score.rmse),
     })
+}
+
+/// Saves the model, then what there is to know of it: with that, the run is finished. Returns the model's SHA-256.
+fn save<T: Stored>(run: &Run<T>, outcome: &Outcome) -> Result<String> {
+    run.record.sync_log()?;
+    let model_sha256 = save_model(&run.session.model(), &run.record.folder.file(MODEL))?;
+    let summary = summary(run, outcome, &model_sha256);
+    run.record.write(SUMMARY, format!("{summary:#}\n").as_bytes())?;
+    Ok(model_sha256)
+}
+
+/// What is left of a run that failed, and the error with what to do.
+fn failed<T: Stored>(run: &mut Run<T>, console: &Console, error: anyhow::Error) -> anyhow::Error {
+    if error.downcast_ref::<Interrupted>().is_some() {
+        return error;
+    }
+    if let Some(Error::Diverged { .. }) = error.downcast_ref() {
+        let path = run.record.folder.file(MODEL);
+        return match save_model(&run.session.model(), &path) {
+            Ok(_) => {
+                console.line(&format!("The last good model is in {}", path.display()));
+                error
+            }
+            Err(e) => anyhow!("{}; and the last good model cannot be saved: {e}", message(&error)),
+        };
+    }
+    // Not again where a checkpoint could not be written; and a run that has stopped, whose network is the best one by now, must
+    // come to its end again.
+    if !run.past.has_stopped && error.downcast_ref::<steepest_io::ModelError>().is_none() {
+        let _ = run.record.checkpoint(&mut run.session, &run.past);
+    }
+    let command = run.record.resume_command();
+    anyhow!("{}\nWhen that is put right, the run goes on with: {command}", message(&error))
+}
+
+/// What is said to whoever interrupts a run.
+fn farewell<T: Stored>(session: &Session<T>, record: &Record, checkpoint: Option<&Path>) -> String {
+    let steps = thousands(session.trainer().steps());
+    let kept = match checkpoint {
+        Some(path) => format!("the checkpoint is {}", path.display()),
+        None => "its numbers are no longer finite, so no checkpoint was written".into(),
+    };
+    format!("Interrupted after {steps} steps; {kept}\nGo on with: {}", record.resume_command())
+}
+
+/// Says how it went.
+fn tell<T: Stored>(
+    args: &TrainArgs,
+    console: &Console,
+    run: &Run<T>,
+    outcome: &Outcome,
+    stop: Stop,
+    model_sha256: &str,
+) -> Result<()> {
+    let model = run.record.folder.file(MODEL);
+    for line in closing_lines(outcome, stop, &model, model_sha256, run.session.plan()) {
+        console.line(&line);
+    }
+    if args.json {
+        let mut object = serde_json::to_value(outcome)?;
+        object["run"] = json!(run.record.folder.path());
+        object["model"] = json!(model);
+        object["model_sha256"] = json!(model_sha256);
+        writeln!(std::io::stdout(), "{object}")?;
+    }
+    Ok(())
 }
 
 fn headline(plan: &Plan, experiment: &Experiment) -> String {
@@ -262,26 +336,22 @@ fn closing_lines(outcome: &Outcome, stop: Stop, model: &Path, sha256: &str, plan
 }
 
 /// What it takes to know where a model came from.
-fn summary(experiment: &Experiment, plan: &Plan, outcome: &Outcome, model_sha256: &str) -> serde_json::Value {
-    let data = |data: Option<&steepest::Dataset>| data.map(fingerprint);
+fn summary<T: Stored>(run: &Run<T>, outcome: &Outcome, model_sha256: &str) -> serde_json::Value {
+    let recipe = &run.session.plan().recipe;
     let sets: Vec<&str> = InstructionSet::available().into_iter().map(InstructionSet::name).collect();
     let mut results = json!(outcome);
     if let Some(results) = results.as_object_mut() {
         results.remove("history");
     }
     json!({
-        "recipe": plan.recipe.name,
-        "seed": plan.recipe.seed,
-        "precision": plan.recipe.precision,
+        "recipe": recipe.name,
+        "seed": recipe.seed,
+        "precision": recipe.precision,
         "version": env!("CARGO_PKG_VERSION"),
         "platform": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
         "instruction_set": instruction_set().name(),
         "instruction_sets": sets,
-        "data_sha256": {
-            "train": data(Some(&experiment.data)),
-            "validation": data(experiment.validation.as_ref()),
-            "test": data(experiment.test.as_ref()),
-        },
+        "data_sha256": run.record.start.data_sha256,
         "model_sha256": model_sha256,
         "results": results,
     })

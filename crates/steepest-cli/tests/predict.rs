@@ -27,6 +27,19 @@ fn train(args: &str, table: &str) -> Bench {
 }
 
 #[test]
+fn predictions_go_into_a_file_whole_or_not_at_all() {
+    let bench = digits();
+    for form in ["", "--json", "--csv", "--kaggle"] {
+        let printed = bench.ok(&format!("predict m digits/test --rows ..5 {form}"));
+        assert_eq!(bench.ok(&format!("predict m digits/test --rows ..5 {form} --out p.txt")), "");
+        assert_eq!(bench.read("p.txt"), printed);
+    }
+    bench.fails(1, "predict m digits/test --rows ..5 --out nowhere/p.txt", "nowhere/p.txt: ");
+    bench.fails(1, "predict m nothing --out p.txt", "nothing");
+    assert!(bench.read("p.txt").starts_with("ImageId,Label"));
+}
+
+#[test]
 fn all_formats_say_the_same() {
     let bench = digits();
     let json = bench.json("predict m digits --rows ..50 --json");

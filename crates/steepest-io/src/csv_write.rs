@@ -1,12 +1,11 @@
 //! Data sets into CSV tables.
 
-use std::fs::File;
-use std::io::BufWriter;
+use std::io::Write;
 
 use steepest::{Dataset, Inputs, Targets};
 
 /// Writes a header and a line for each row, the target in the first column.
-pub(crate) fn write_csv(out: &mut BufWriter<&File>, data: &Dataset) -> std::io::Result<()> {
+pub(crate) fn write_csv(out: &mut impl Write, data: &Dataset) -> std::io::Result<()> {
     let mut out = csv::Writer::from_writer(out);
     if let Some(targets) = data.targets() {
         out.write_field(if matches!(targets, Targets::Classes { .. }) { "label" } else { "target" })?;

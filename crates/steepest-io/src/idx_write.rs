@@ -65,7 +65,7 @@ fn write_idx(
     path: &Path,
     code: u8,
     shape: &[usize],
-    numbers: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
+    numbers: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> Result<(), WriteError> {
     let too_large = WriteError::Cannot("IDX holds fewer than 2^32 rows");
     let sizes: Vec<u32> =

@@ -6,9 +6,12 @@
 
 use std::collections::HashSet;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 use steepest::{Column, Columns, Encoding, Scaling, TargetColumn};
+
+use crate::shown::few;
+use crate::tensor_file::TensorFile;
 
 /// What the names of these tensors begin with.
 pub(crate) const PREFIX: &str = "columns.";
@@ -55,7 +58,7 @@ impl ColumnsMetadata {
     }
 
     /// The columns, with their numbers from the file's tensors.
-    pub(crate) fn columns(self, tensors: &SafeTensors) -> Result<Columns, String> {
+    pub(crate) fn columns(self, tensors: &TensorFile) -> Result<Columns, String> {
         let n_numbers =
             self.inputs.iter().filter(|column| matches!(column, ColumnMetadata::Number { .. })).count();
         let mean = numbers(tensors, "mean", n_numbers)?;
@@ -120,6 +123,18 @@ fn check_text(encoding: &Encoding) -> Result<(), String> {
     Ok(())
 }
 
+/// Bytes that the columns take in the metadata, about.
+pub(crate) fn text_length(columns: &Columns) -> usize {
+    let of_column = |column: &Column| {
+        let categories: usize = match &column.encoding {
+            Encoding::Text { categories, .. } => categories.iter().map(|name| name.len().saturating_add(8)).sum(),
+            _ => 0,
+        };
+        column.name.len().saturating_add(categories).saturating_add(100)
+    };
+    columns.inputs.iter().map(of_column).fold(0, usize::saturating_add)
+}
+
 /// The fitted numbers as tensors: name, shape, bytes.
 pub(crate) fn tensors(columns: &Columns) -> Vec<(String, Vec<usize>, Vec<u8>)> {
     let fitted = || {
@@ -148,13 +163,12 @@ pub(crate) fn tensors(columns: &Columns) -> Vec<(String, Vec<usize>, Vec<u8>)> {
 }
 
 /// The numbers of a tensor, if the file has it.
-fn numbers(tensors: &SafeTensors, name: &str, n: usize) -> Result<Option<Vec<f64>>, String> {
+fn numbers(tensors: &TensorFile, name: &str, n: usize) -> Result<Option<Vec<f64>>, String> {
     let name = format!("{PREFIX}{name}");
-    let Ok(tensor) = tensors.tensor(&name) else { return Ok(None) };
-    let tensor: TensorView = tensor;
+    let Some(tensor) = tensors.tensor(&name) else { return Ok(None) };
     if tensor.dtype() != Dtype::F64 || tensor.shape() != [n] {
-        let (dtype, shape) = (tensor.dtype(), tensor.shape());
-        return Err(format!("{name} is {dtype:?} of shape {shape:?}; expected F64 of shape [{n}]"));
+        let (dtype, shape) = (tensor.dtype(), few(tensor.shape()));
+        return Err(format!("{name} is {dtype:?} of shape {shape}; expected F64 of shape [{n}]"));
     }
     let numbers: Vec<f64> = tensor.data().as_chunks::<8>().0.iter().map(|x| f64::from_le_bytes(*x)).collect();
     match numbers.iter().find(|x| !x.is_finite()) {

@@ -2,49 +2,24 @@
 //!
 //! Tensors are `layers.{i}.weight (n_out, n_in)` and `layers.{i}.bias (n_out)`, `i` from 0, for inputs already divided
 //! by the plan's `data.divide_by`. Of a table's columns there is more: see [`crate::model_columns`]. The metadata has one key,
-//! `steepest`, whose value is JSON: the plan, the class names, the image's size, the columns, a checksum of the tensors. (One key, because a second one would make the order of keys,
-//! and so the bytes of the file, a matter of chance.)
+//! `steepest`, whose value is JSON: the plan, the class names, the image's size, the columns, a checksum of the tensors. (One
+//! key, because a second one would make the order of keys, and so the bytes of the file, a matter of chance.)
 
-use crate::atomic::write_atomically;
-use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use steepest::{AnyModel, Float, Model, Network, NetworkSpec, Precision, Recipe};
+use steepest::{AnyModel, Model, Network, NetworkSpec, Precision, Recipe};
 
+use crate::atomic::write_atomically;
+use crate::checkpoint_file::KEY as CHECKPOINT;
 use crate::model_columns::{self, ColumnsMetadata};
-
-/// Why a model or weights cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    /// The file system says no.
-    #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What it says.
-        source: std::io::Error,
-    },
-    /// Not a safetensors file, or a damaged one.
-    #[error("{path}: not a safetensors file, or damaged: {source}", path = path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: SafeTensorError,
-    },
-    /// Valid safetensors, but not what is expected in it.
-    #[error("{path}: {problem}", path = path.display())]
-    Contents {
-        /// The file.
-        path: PathBuf,
-        /// What was found and what was expected.
-        problem: String,
-    },
-}
+use crate::shown::{few, shown};
+use crate::tensor_file::{
+    LONGEST_HEADER, ModelError, Stored, TensorFile, excerpt, hex, le_bytes, read_tensor, sha256,
+    tensor_file_bytes,
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,7 +59,29 @@ pub fn model_bytes<T: Stored>(model: &Model<T>) -> Result<Vec<u8>, SafeTensorErr
         })
         .collect();
     let metadata = serde_json::to_string(&metadata).map_err(SafeTensorError::JsonError)?;
-    safetensors::serialize(views?, Some(HashMap::from([(KEY.into(), metadata)])))
+    tensor_file_bytes(views?, KEY, metadata)
+}
+
+/// Checks that [`save_model`] can save a model, before it is trained: there is a limit to its class names.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_saveable<T: Stored>(model: &Model<T>, path: &Path) -> Result<(), ModelError> {
+    // Each tensor takes some hundred bytes.
+    let names: usize = model.classes.iter().map(|name| name.len().saturating_add(8)).sum();
+    let tensors = model.network.layers().len().saturating_mul(400);
+    let columns = model.columns.as_ref().map_or(0, model_columns::text_length);
+    let length = [model.recipe.to_toml().len(), names, tensors, columns, 4096]
+        .into_iter()
+        .fold(0_usize, usize::saturating_add);
+    if length as u64 > LONGEST_HEADER {
+        return Err(ModelError::contents(path)(format!(
+            "the names of {} classes and {columns} bytes of columns are too much for a model file ({LONGEST_HEADER} bytes). \
+             Are they really classes? Another column may be meant (--target)",
+            model.classes.len()
+        )));
+    }
+    Ok(())
 }
 
 /// Saves a model: to a temporary file first, which then takes the name. Returns the file's SHA-256.
@@ -92,8 +89,8 @@ pub fn model_bytes<T: Stored>(model: &Model<T>) -> Result<Vec<u8>, SafeTensorErr
 /// # Errors
 /// When the file cannot be written.
 pub fn save_model<T: Stored>(model: &Model<T>, path: &Path) -> Result<String, ModelError> {
-    let bytes = model_bytes(model).map_err(|source| ModelError::Format { path: path.into(), source })?;
-    write_atomically(path, &bytes).map_err(|source| ModelError::Io { path: path.into(), source })?;
+    let bytes = model_bytes(model).map_err(ModelError::format(path))?;
+    write_atomically(path, &bytes).map_err(ModelError::io(path))?;
     Ok(sha256(&bytes))
 }
 
@@ -102,39 +99,43 @@ pub fn save_model<T: Stored>(model: &Model<T>, path: &Path) -> Result<String, Mo
 /// # Errors
 /// When the file cannot be read, is damaged, or was not written by [`save_model`].
 pub fn load_model(path: &Path) -> Result<AnyModel, ModelError> {
-    let bytes = read(path)?;
-    let format = |source| ModelError::Format { path: path.into(), source };
-    let tensors = SafeTensors::deserialize(&bytes).map_err(format)?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
-    let contents = |problem: String| ModelError::Contents { path: path.into(), problem };
-    let text = header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| {
+    let tensors = TensorFile::read(path, "a model")?;
+    let contents = ModelError::contents(path);
+    if tensors.text(CHECKPOINT).is_some() {
+        return Err(contents(
+            "is no model: it is a checkpoint of a run: steepest train --resume goes on with it".into(),
+        ));
+    }
+    let text = tensors.text(KEY).ok_or_else(|| {
         contents(format!(
             "has no {KEY:?} metadata, so it is not a model of Steepest (weights alone can start a run: --init-from)"
         ))
     })?;
+    let damaged =
+        |what: &str, e: &dyn ToString| contents(format!("{what} is damaged: {}", excerpt(&e.to_string())));
     let metadata: Metadata =
-        serde_json::from_str(text).map_err(|e| contents(format!("its {KEY:?} metadata is damaged: {e}")))?;
+        serde_json::from_str(text).map_err(|e| damaged("its \"steepest\" metadata", &e))?;
     if metadata.version != VERSION {
         return Err(contents(format!(
             "is of version {}; this program reads version {VERSION}",
             metadata.version
         )));
     }
-    let recipe =
-        Recipe::parse(&metadata.plan, &[]).map_err(|e| contents(format!("its plan is damaged: {e}")))?;
+    let recipe = Recipe::parse(&metadata.plan, &[]).map_err(|e| damaged("its plan", &e))?;
     Ok(match recipe.precision {
         Precision::F32 => AnyModel::F32(model(&tensors, recipe, metadata).map_err(contents)?),
         Precision::F64 => AnyModel::F64(model(&tensors, recipe, metadata).map_err(contents)?),
     })
 }
 
-fn model<T: Stored>(tensors: &SafeTensors, recipe: Recipe, metadata: Metadata) -> Result<Model<T>, String> {
+fn model<T: Stored>(tensors: &TensorFile, recipe: Recipe, metadata: Metadata) -> Result<Model<T>, String> {
     let network = network::<T>(tensors, &recipe)?;
     let sizes = &network.spec().sizes;
     if sizes.get(1..sizes.len().saturating_sub(1)) != Some(recipe.network.hidden.as_slice()) {
         return Err(format!(
-            "its layers are {sizes:?}, but its plan has hidden layers {:?}",
-            recipe.network.hidden
+            "its layers are {}, but its plan has hidden layers {}",
+            few(sizes),
+            few(&recipe.network.hidden)
         ));
     }
     let columns = metadata.columns.map(|columns| columns.columns(tensors)).transpose()?;
@@ -182,18 +183,15 @@ fn model<T: Stored>(tensors: &SafeTensors, recipe: Recipe, metadata: Metadata) -
 /// # Errors
 /// When the file cannot be read, or has other tensors.
 pub fn load_weights<T: Stored>(path: &Path, recipe: &Recipe) -> Result<Network<T>, ModelError> {
-    let bytes = read(path)?;
-    let tensors = SafeTensors::deserialize(&bytes)
-        .map_err(|source| ModelError::Format { path: path.into(), source })?;
-    network(&tensors, recipe).map_err(|problem| ModelError::Contents { path: path.into(), problem })
+    network(&TensorFile::read(path, "weights")?, recipe).map_err(ModelError::contents(path))
 }
 
-fn network<T: Stored>(tensors: &SafeTensors, recipe: &Recipe) -> Result<Network<T>, String> {
+fn network<T: Stored>(tensors: &TensorFile, recipe: &Recipe) -> Result<Network<T>, String> {
     let find = |name: &str| {
-        tensors.tensor(name).map_err(|_| {
-            let mut names = tensors.names();
-            names.sort_unstable();
-            format!("has no tensor {name}: expected layers.0.weight, layers.0.bias, …; found {names:?}")
+        tensors.tensor(name).ok_or_else(|| {
+            let names: Vec<String> = tensors.names().iter().take(8).map(|name| shown(name)).collect();
+            let (found, more) = (names.join(", "), if tensors.len() > names.len() { ", …" } else { "" });
+            format!("has no tensor {name}: expected layers.0.weight, layers.0.bias, …; found {found}{more}")
         })
     };
     let n_layers = recipe.network.hidden.len().saturating_add(1);
@@ -227,7 +225,7 @@ fn network<T: Stored>(tensors: &SafeTensors, recipe: &Recipe) -> Result<Network<
             let bias = format!("layers.{i}.bias");
             let tensor = find(&bias)?;
             if tensor.shape() != [layer.n_out] {
-                return Err(format!("{bias} has shape {:?}; expected ({},)", tensor.shape(), layer.n_out));
+                return Err(format!("{bias} has shape {}; expected ({},)", few(tensor.shape()), layer.n_out));
             }
             read_tensor(&tensor, &bias, network.parameters.get_mut(layer.bias).unwrap_or_default())?;
         }
@@ -235,39 +233,17 @@ fn network<T: Stored>(tensors: &SafeTensors, recipe: &Recipe) -> Result<Network<
     Ok(network)
 }
 
-fn read_tensor<T: Float>(tensor: &TensorView, name: &str, out: &mut [T]) -> Result<(), String> {
-    let data = tensor.data();
-    match tensor.dtype() {
-        Dtype::F32 => {
-            for (out, x) in out.iter_mut().zip(data.as_chunks::<4>().0) {
-                *out = T::from_f64(f64::from(f32::from_le_bytes(*x)));
-            }
-        }
-        Dtype::F64 => {
-            for (out, x) in out.iter_mut().zip(data.as_chunks::<8>().0) {
-                *out = T::from_f64(f64::from_le_bytes(*x));
-            }
-        }
-        other => return Err(format!("{name} is {other:?}; expected F32 or F64")),
-    }
-    match out.iter().enumerate().find(|(_, x)| !x.is_finite()) {
-        Some((i, x)) => Err(format!("{name} has {x} at element {i}; expected finite numbers")),
-        None => Ok(()),
-    }
-}
-
 /// Name, shape and bytes of each tensor.
 fn tensors<T: Stored>(network: &Network<T>) -> Vec<(String, Vec<usize>, Vec<u8>)> {
-    let bytes = |x: &[T]| x.iter().flat_map(|x| x.le_bytes()).collect::<Vec<u8>>();
     let mut tensors = Vec::new();
     for (i, layer) in network.layers().iter().enumerate() {
         tensors.push((
             format!("layers.{i}.weight"),
             vec![layer.n_out, layer.n_in],
-            bytes(network.weight(layer)),
+            le_bytes(network.weight(layer)),
         ));
         if let Some(bias) = network.bias(layer) {
-            tensors.push((format!("layers.{i}.bias"), vec![layer.n_out], bytes(bias)));
+            tensors.push((format!("layers.{i}.bias"), vec![layer.n_out], le_bytes(bias)));
         }
     }
     tensors
@@ -277,50 +253,4 @@ fn tensors_sha256<'a>(tensors: impl Iterator<Item = &'a (String, Vec<usize>, Vec
     let mut hash = Sha256::new();
     tensors.for_each(|(_, _, bytes)| hash.update(bytes));
     hex(&hash.finalize())
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    let io = |source| ModelError::Io { path: path.into(), source };
-    // A pipe or a device might never end.
-    if !fs::metadata(path).map_err(io)?.is_file() {
-        return Err(ModelError::Contents {
-            path: path.into(),
-            problem: "is not a file; expected a model".into(),
-        });
-    }
-    fs::read(path).map_err(io)
-}
-
-/// The two precisions as they stand in a file.
-pub trait Stored: Float {
-    /// Their name in safetensors.
-    const DTYPE: Dtype;
-    /// Their name in NumPy.
-    const DESCR: &'static str;
-    /// Little-endian bytes.
-    fn le_bytes(self) -> impl IntoIterator<Item = u8>;
-}
-
-impl Stored for f32 {
-    const DTYPE: Dtype = Dtype::F32;
-    const DESCR: &'static str = "<f4";
-    fn le_bytes(self) -> impl IntoIterator<Item = u8> {
-        self.to_le_bytes()
-    }
-}
-
-impl Stored for f64 {
-    const DTYPE: Dtype = Dtype::F64;
-    const DESCR: &'static str = "<f8";
-    fn le_bytes(self) -> impl IntoIterator<Item = u8> {
-        self.to_le_bytes()
-    }
 }

@@ -1,12 +1,12 @@
 //! Named arrays into NPZ and NPY files that NumPy loads.
 
-use std::io::{Seek, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 use crate::atomic::write_file;
-use crate::model_file::{ModelError, Stored};
+use crate::tensor_file::{ModelError, Stored};
 
 /// An array on its way into a file.
 pub(crate) struct NpyArray<'a> {
@@ -25,7 +25,7 @@ impl<'a> NpyArray<'a> {
     }
 
     /// Writes it as `numpy.save` does, in format version 1.0.
-    pub(crate) fn write(self, out: &mut impl Write) -> std::io::Result<()> {
+    pub(crate) fn write(self, out: &mut impl Write) -> io::Result<()> {
         out.write_all(&npy_header(&self.descr, &self.shape))?;
         let mut block = Vec::with_capacity(BLOCK);
         let mut bytes = self.bytes;
@@ -56,8 +56,9 @@ pub fn write_npz<T: Stored>(path: &Path, arrays: &[(String, Vec<usize>, Vec<T>)]
 pub(crate) fn write_arrays<'a>(
     out: &mut (impl Write + Seek),
     arrays: impl IntoIterator<Item = (&'a str, NpyArray<'a>)>,
-) -> std::io::Result<()> {
-    let mut archive = ZipWriter::new(out);
+) -> io::Result<()> {
+    let mut out = Unfailing { out, error: None, at: 0, end: 0 };
+    let mut archive = ZipWriter::new(&mut out);
     for (name, array) in arrays {
         // As if each might be larger than 4 GiB: sizes are known only afterwards.
         let options = SimpleFileOptions::default()
@@ -68,7 +69,49 @@ pub(crate) fn write_arrays<'a>(
         array.write(&mut archive)?;
     }
     archive.finish()?;
-    Ok(())
+    out.error.map_or(Ok(()), Err)
+}
+
+/// A writer that keeps its first error to itself, and writes nothing from then on: `ZipWriter` panics or writes on stderr
+/// after an error.
+struct Unfailing<W> {
+    out: W,
+    error: Option<io::Error>,
+    at: u64,
+    end: u64,
+}
+
+impl<W: Write> Write for Unfailing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.error.is_none() {
+            self.error = self.out.write_all(bytes).err();
+        }
+        self.at = self.at.saturating_add(bytes.len() as u64);
+        self.end = self.end.max(self.at);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.error.is_none() {
+            self.error = self.out.flush().err();
+        }
+        Ok(())
+    }
+}
+
+impl<W: Seek> Seek for Unfailing<W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.end.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        if self.error.is_none() {
+            self.error = self.out.seek(SeekFrom::Start(self.at)).err();
+        }
+        Ok(self.at)
+    }
 }
 
 /// Magic, version, length, and a Python dictionary padded so that the numbers start at a multiple of 64.

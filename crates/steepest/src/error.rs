@@ -9,6 +9,9 @@ pub enum Error {
     /// The recipe and the data do not fit.
     #[error("{0}")]
     Plan(String),
+    /// A state that belongs to another plan.
+    #[error("{0}")]
+    State(String),
     /// Loss or gradient are no longer finite.
     #[error(
         "training diverged at iteration {iteration}: the loss is {loss}, or its gradient is not finite; \

@@ -6,6 +6,7 @@
 mod activation;
 mod augment;
 mod batches;
+mod checkpoint;
 mod class_weight;
 mod clip;
 mod columns;
@@ -48,6 +49,7 @@ mod trainer;
 pub use activation::Activation;
 pub use augment::{Augment, AugmentScratch, Augmenter};
 pub use batches::{Batches, Rows, Sampling};
+pub use checkpoint::{State, Value};
 pub use class_weight::ClassWeight;
 pub use columns::{Column, Columns, Encoding, Scaling, TargetColumn};
 pub use dataset::{Dataset, DatasetError, DrawRow, Inputs, Targets};

@@ -1,5 +1,7 @@
 //! A recipe checked against its data, with every default filled in: all that a run executes.
 
+use steepest_kernels::{Float, all_finite};
+
 use crate::augment::Augmenter;
 use crate::batches::Batches;
 use crate::columns::Columns;
@@ -77,6 +79,7 @@ impl Plan {
             format!("data.divide_by is {divide_by}: expected a number other than 0")
         })?;
         recipe.data.divide_by = Some(divide_by);
+        check_inputs(data)?;
 
         let (output, n_outputs, classes) = outputs(recipe.network.output, data)?;
         recipe.network.output = Some(output);
@@ -153,6 +156,7 @@ impl Plan {
         check(data.n_features() == n_features, || {
             format!("{what} has {} inputs a row, the training data {n_features}", data.n_features())
         })?;
+        check_inputs(data).map_err(|e| Error::Plan(format!("{what}: {e}")))?;
         let fits = match data.targets() {
             None => false,
             Some(Targets::Classes { names, .. }) => {
@@ -251,9 +255,28 @@ fn outputs(wanted: Option<Output>, data: &Dataset) -> Result<(Output, usize, Vec
     }
 }
 
+/// Checks that inputs are numbers to compute with. Those of files are; a program may give any.
+fn check_inputs(data: &Dataset) -> Result<(), Error> {
+    match data.inputs() {
+        Inputs::F32(x) => check_finite(x, data.n_features(), "the input"),
+        Inputs::F64(x) => check_finite(x, data.n_features(), "the input"),
+        Inputs::Bytes(_) | Inputs::Drawn { .. } => Ok(()),
+    }
+}
+
+/// Checks that rows of so many numbers are finite.
+fn check_finite<T: Float>(numbers: &[T], width: usize, what: &str) -> Result<(), Error> {
+    if all_finite(numbers) {
+        return Ok(());
+    }
+    let Some((i, x)) = numbers.iter().enumerate().find(|(_, x)| !x.is_finite()) else { return Ok(()) };
+    let (row, column) = (i / width.max(1), i % width.max(1));
+    Err(Error::Plan(format!("row {row}, column {column}: {what} is {x}: replace it, or leave the row out")))
+}
+
 /// Checks that numbers can be the targets of an output layer.
 fn check_values(output: Output, values: &[f64], n_outputs: usize) -> Result<(), Error> {
-    check(values.iter().all(|y| y.is_finite()), || "a target is infinite or not a number".into())?;
+    check_finite(values, n_outputs, "the target")?;
     let in_range = output == Output::Identity || values.iter().all(|y| (0.0..=1.0).contains(y));
     check(in_range, || {
         "targets for sigmoid or softmax are 0 to 1: use network.output = \"identity\" for other numbers"

@@ -3,6 +3,10 @@
 use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
+use steepest_kernels::Float;
+
+use crate::checkpoint::Carrier;
+use crate::error::Error;
 
 /// The learning rate's course by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,7 +151,7 @@ pub(crate) struct Plateau {
     epoch: u64,
     /// Sum of the epoch's losses, and its rows.
     loss: f64,
-    rows: usize,
+    rows: u64,
 }
 
 impl Plateau {
@@ -170,10 +174,28 @@ impl Plateau {
         (self.epoch, self.loss, self.rows) = (epoch, 0.0, 0);
     }
 
+    /// All of it, out of a run or back into one, after so many steps.
+    pub fn carry<T: Float>(
+        &mut self,
+        carrier: &mut Carrier<T>,
+        steps: u64,
+        most_rows: u64,
+    ) -> Result<(), Error> {
+        carrier.float("plateau.factor", &mut self.factor)?;
+        // Infinite in the first epoch.
+        if carrier.has("plateau.best", self.best.is_finite()) {
+            carrier.float("plateau.best", &mut self.best)?;
+        }
+        carrier.integer("plateau.without", &mut self.without, steps)?;
+        carrier.integer("plateau.epoch", &mut self.epoch, steps)?;
+        carrier.float("plateau.loss", &mut self.loss)?;
+        carrier.integer("plateau.rows", &mut self.rows, most_rows)
+    }
+
     /// After a step over so many rows, whose mean loss is this.
     pub fn add(&mut self, loss: f64, rows: usize) {
         self.loss += loss * rows as f64;
-        self.rows += rows;
+        self.rows += rows as u64;
     }
 }
 

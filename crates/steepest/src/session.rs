@@ -3,6 +3,7 @@
 use steepest_kernels::Float;
 
 use crate::batches::Batches;
+use crate::checkpoint::{Carrier, State, misfit};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::model::Model;
@@ -70,7 +71,7 @@ pub enum Stop {
 struct EpochSums {
     loss: f64,
     correct: f64,
-    rows: usize,
+    rows: u64,
 }
 
 struct Best<T> {
@@ -181,6 +182,44 @@ impl<T: Float> Session<T> {
         self.trainer.evaluate(data)
     }
 
+    /// All that has changed since the beginning: with it, [`Session::resume`] goes on as if nothing had happened.
+    pub fn state(&mut self) -> State<T> {
+        let mut carrier = Carrier::out();
+        self.carry(&mut carrier).unwrap_or_else(|e| unreachable!("copying out does not fail: {e}"));
+        carrier.into_state()
+    }
+
+    /// This session, which must be new, from the state of another one with the same plan, data and start on. What follows
+    /// is the same to the last bit as without the interruption, for any number of threads.
+    ///
+    /// # Errors
+    /// [`Error::State`] when something is missing, does not fit the plan, or is more than a session has.
+    pub fn resume(mut self, state: State<T>) -> Result<Self, Error> {
+        let mut carrier = Carrier::Back(state);
+        self.carry(&mut carrier)?;
+        match carrier.into_state().values.keys().next() {
+            Some(name) => Err(misfit(name, "belongs to nothing in it")),
+            None => Ok(self),
+        }
+    }
+
+    fn carry(&mut self, carrier: &mut Carrier<T>) -> Result<(), Error> {
+        self.trainer.carry(carrier)?;
+        let (steps, n_rows) = (self.trainer.steps(), self.trainer.data().n_samples() as u64);
+        carrier.float("epoch.loss", &mut self.epoch.loss)?;
+        carrier.float("epoch.correct", &mut self.epoch.correct)?;
+        carrier.integer("epoch.rows", &mut self.epoch.rows, n_rows)?;
+        carrier.integer("since_best", &mut self.since_best, steps)?;
+        if carrier.has("best.step", self.best.is_some()) {
+            let network = || Network::zeros(self.plan.network.clone());
+            let best = self.best.get_or_insert_with(|| Best { loss: 0.0, iteration: 0, network: network() });
+            carrier.integer("best.step", &mut best.iteration, steps)?;
+            carrier.float("best.loss", &mut best.loss)?;
+            carrier.vector("best.parameters", &mut best.network.parameters)?;
+        }
+        Ok(())
+    }
+
     /// One step, with every quantity in it.
     ///
     /// # Errors
@@ -250,7 +289,7 @@ impl EpochSums {
     fn add(&mut self, step: &Step) {
         self.loss += step.loss * step.n_samples as f64;
         self.correct += step.accuracy.unwrap_or(0.0) * step.n_samples as f64;
-        self.rows += step.n_samples;
+        self.rows += step.n_samples as u64;
     }
 
     fn means(&self, step: &Step) -> (f64, Option<f64>) {
@@ -324,7 +363,7 @@ mod tests {
 
     #[test]
     fn validation_losses_that_are_all_infinite_stop_a_run_as_it_is() {
-        let mut session = session("patience = 2\nepochs = 50", 1e38);
+        let mut session = session("patience = 2\nepochs = 50", 1.6e37);
         let (reports, stop) = run(&mut session);
         assert!(reports.iter().all(|r| !r.validation.unwrap().loss.is_finite()));
         assert_eq!((reports.len(), stop), (2, Stop::Patience { best: None }));

@@ -9,6 +9,7 @@ use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool};
 
 use crate::augment::Augmenter;
 use crate::batches::{Batches, Rows};
+use crate::checkpoint::{Carrier, Place, STEP};
 use crate::clip::clip_factor;
 use crate::dataset::Dataset;
 use crate::error::Error;
@@ -21,7 +22,7 @@ use crate::optimizer::{Optimizer, Piece, UpdateRule};
 use crate::parts::Parts;
 use crate::pass::Batch;
 use crate::predict::{self, Evaluation, summarize};
-use crate::schedule::{Plateau, Schedule};
+use crate::schedule::{Course, Plateau, Schedule};
 use crate::shard::Shards;
 
 /// What a [`Trainer`] does in each step.
@@ -353,6 +354,33 @@ impl<T: Float> Trainer<T> {
             rate: self.rate(self.step),
             mean_rate: 1.0 - self.training.mean_decay(step),
         }
+    }
+
+    /// All that steps change, out of a trainer or back into a new one.
+    pub(crate) fn carry(&mut self, carrier: &mut Carrier<T>) -> Result<(), Error> {
+        let place = Place::of(&self.network);
+        // A run of which all steps are done has nothing to go on with.
+        carrier.integer(STEP, &mut self.step, self.training.total_steps - 1)?;
+        carrier.parameters("parameters", &place, &mut self.network.parameters)?;
+        for (memory, i) in self.memory.iter_mut().zip(0..self.training.optimizer.memory()) {
+            carrier.parameters(&format!("memory.{i}"), &place, memory)?;
+        }
+        let good = &mut self.last_good;
+        carrier.integer("last_good.step", &mut good.iteration, self.step)?;
+        carrier.parameters("last_good.parameters", &place, &mut good.network.parameters)?;
+        for (name, mean) in [("mean", &mut self.mean), ("last_good.mean", &mut good.mean)] {
+            if let Some(mean) = mean {
+                carrier.parameters(name, &place, &mut mean.parameters)?;
+            }
+        }
+        if matches!(self.training.schedule.course, Course::Adaptive { .. }) {
+            let most_rows = self.data.n_samples() + self.batches.largest();
+            self.plateau.carry(carrier, self.step, most_rows as u64)?;
+        }
+        if carrier.puts_back() {
+            self.batches.skip(self.step);
+        }
+        Ok(())
     }
 
     /// Loss and accuracy of [`Trainer::averaged`] on a data set with targets.

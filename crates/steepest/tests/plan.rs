@@ -230,3 +230,18 @@ fn class_weights_are_for_the_classes_there_are() {
     let message = Recipe::parse("[training]\nclass_weight = \"even\"", &[]).unwrap_err().to_string();
     assert!(message.contains("balanced") && message.contains("line 2"), "{message}");
 }
+
+#[test]
+fn numbers_that_are_not_finite_are_named_by_row_and_column() {
+    let data = |x: f32, y: f64| {
+        let inputs = Inputs::F32(vec![0.0, 1.0, 2.0, 3.0, x, 5.0]);
+        Dataset::new(inputs, 2, Some(Targets::Values { values: vec![0.5, 0.25, y], n_outputs: 1 })).unwrap()
+    };
+    let plan = |data: &Dataset| Plan::new(Recipe::parse("[data]\nval_split = 0", &[]).unwrap(), data);
+    let refusal = |data: &Dataset| plan(data).unwrap_err().to_string();
+    assert!(refusal(&data(f32::NAN, 1.0)).contains("row 2, column 0: the input is NaN"));
+    assert!(refusal(&data(4.0, f64::INFINITY)).contains("row 2, column 0: the target is inf"));
+    let plan = plan(&data(4.0, 1.0)).unwrap();
+    let message = plan.check_fits(&data(f32::NEG_INFINITY, 1.0), "the test set").unwrap_err().to_string();
+    assert!(message.contains("the test set: row 2, column 0: the input is -inf"), "{message}");
+}
