@@ -1,7 +1,7 @@
 //! Model files: safetensors with everything that predicting takes.
 //!
 //! Tensors are `layers.{i}.weight (n_out, n_in)` and `layers.{i}.bias (n_out)`, `i` from 0, for inputs already divided
-//! by the plan's `data.divide_by`. The metadata has one key, `steepest`, whose value is JSON: the plan, the class
+//! by the plan's `data.divide_by`; batch normalisation is folded into them. The metadata has one key, `steepest`, whose value is JSON: the plan, the class
 //! names, the image's size, a checksum of the tensors. (One key, because a second one would make the order of keys,
 //! and so the bytes of the file, a matter of chance.)
 
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use steepest::{AnyModel, Float, Head, Model, Network, NetworkSpec, Precision, Recipe};
+use steepest::{AnyModel, Float, Head, Layer, Model, Network, NetworkSpec, Precision, Recipe};
 
 /// Why a model or weights cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +62,7 @@ const VERSION: u32 = 1;
 /// # Errors
 /// When the model is too large for the format's header.
 pub fn model_bytes<T: Stored>(model: &Model<T>) -> Result<Vec<u8>, SafeTensorError> {
-    let tensors = tensors(&model.network);
+    let tensors = tensors(&model.network.folded());
     let metadata = Metadata {
         version: VERSION,
         plan: model.recipe.to_toml(),
@@ -119,7 +119,7 @@ pub fn load_model(path: &Path) -> Result<AnyModel, ModelError> {
 }
 
 fn model<T: Stored>(tensors: &SafeTensors, recipe: Recipe, metadata: Metadata) -> Result<Model<T>, String> {
-    let network = network::<T>(tensors, &recipe)?;
+    let network = network::<T>(tensors, &recipe, false)?;
     let sizes = &network.spec().sizes;
     if sizes.get(1..sizes.len().saturating_sub(1)) != Some(recipe.network.hidden.as_slice()) {
         return Err(format!(
@@ -152,7 +152,8 @@ fn model<T: Stored>(tensors: &SafeTensors, recipe: Recipe, metadata: Metadata) -
 }
 
 /// Loads the weights of a network with the shape, activation and biases of `recipe`, in either precision, from any
-/// safetensors file with the tensors' names; its inputs are those of the file.
+/// safetensors file with the tensors' names; its inputs are those of the file. With batch normalisation, hidden layers also have
+/// `layers.{i}.scale (n_out)`, and their bias is the shift; running statistics start anew.
 ///
 /// # Errors
 /// When the file cannot be read, or has other tensors.
@@ -160,10 +161,16 @@ pub fn load_weights<T: Stored>(path: &Path, recipe: &Recipe) -> Result<Network<T
     let bytes = read(path)?;
     let tensors = SafeTensors::deserialize(&bytes)
         .map_err(|source| ModelError::Format { path: path.into(), source })?;
-    network(&tensors, recipe).map_err(|problem| ModelError::Contents { path: path.into(), problem })
+    network(&tensors, recipe, recipe.network.batch_norm)
+        .map_err(|problem| ModelError::Contents { path: path.into(), problem })
 }
 
-fn network<T: Stored>(tensors: &SafeTensors, recipe: &Recipe) -> Result<Network<T>, String> {
+/// The network of `recipe` from its tensors; normalised, or with normalisation folded into weights and biases.
+fn network<T: Stored>(
+    tensors: &SafeTensors,
+    recipe: &Recipe,
+    batch_norm: bool,
+) -> Result<Network<T>, String> {
     let find = |name: &str| {
         tensors.tensor(name).map_err(|_| {
             let mut names = tensors.names();
@@ -172,7 +179,6 @@ fn network<T: Stored>(tensors: &SafeTensors, recipe: &Recipe) -> Result<Network<
         })
     };
     let n_layers = recipe.network.hidden.len().saturating_add(1);
-    let expected = if recipe.network.bias { n_layers.saturating_mul(2) } else { n_layers };
     let mut sizes = Vec::new();
     for i in 0..n_layers {
         let &[n_out, n_in] = find(&format!("layers.{i}.weight"))?.shape() else {
@@ -189,21 +195,28 @@ fn network<T: Stored>(tensors: &SafeTensors, recipe: &Recipe) -> Result<Network<
         }
         sizes.push(n_out);
     }
+    let activation = recipe.network.activation;
+    // What is folded ends as biases.
+    let bias = recipe.network.bias || (recipe.network.batch_norm && !batch_norm);
+    let mut network = Network::zeros(NetworkSpec { sizes, activation, bias, batch_norm });
+    let vectors = |layer: &Layer| [("bias", layer.bias.clone()), ("scale", layer.scale.clone())];
+    let layers = network.layers().to_vec();
+    let n_vectors = layers.iter().flat_map(vectors).filter(|(_, range)| !range.is_empty()).count();
+    let expected = n_layers.saturating_add(n_vectors);
     if tensors.len() != expected {
         return Err(format!("has {} tensors; the recipe's {n_layers} layers need {expected}", tensors.len()));
     }
-    let spec = NetworkSpec { sizes, activation: recipe.network.activation, bias: recipe.network.bias };
-    let mut network = Network::zeros(spec);
-    for (i, layer) in network.layers().to_vec().into_iter().enumerate() {
+    for (i, layer) in layers.iter().enumerate() {
         let weight = format!("layers.{i}.weight");
-        read_tensor(&find(&weight)?, &weight, network.parameters.get_mut(layer.weight).unwrap_or_default())?;
-        if !layer.bias.is_empty() {
-            let bias = format!("layers.{i}.bias");
-            let tensor = find(&bias)?;
+        let place = network.parameters.get_mut(layer.weight.clone()).unwrap_or_default();
+        read_tensor(&find(&weight)?, &weight, place)?;
+        for (name, range) in vectors(layer).into_iter().filter(|(_, range)| !range.is_empty()) {
+            let name = format!("layers.{i}.{name}");
+            let tensor = find(&name)?;
             if tensor.shape() != [layer.n_out] {
-                return Err(format!("{bias} has shape {:?}; expected ({},)", tensor.shape(), layer.n_out));
+                return Err(format!("{name} has shape {:?}; expected ({},)", tensor.shape(), layer.n_out));
             }
-            read_tensor(&tensor, &bias, network.parameters.get_mut(layer.bias).unwrap_or_default())?;
+            read_tensor(&tensor, &name, network.parameters.get_mut(range).unwrap_or_default())?;
         }
     }
     Ok(network)

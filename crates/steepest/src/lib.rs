@@ -5,11 +5,14 @@
 
 mod activation;
 mod augment;
+mod batch_norm;
 mod batches;
 mod dataset;
+mod dropout;
 mod error;
 mod gather;
 mod head;
+mod held;
 mod init;
 mod layout;
 mod leak;
@@ -17,6 +20,7 @@ mod locks;
 mod metrics;
 mod model;
 mod network;
+mod noise;
 mod optimizer;
 mod parts;
 mod pass;

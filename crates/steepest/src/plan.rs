@@ -8,7 +8,7 @@ use crate::head::{Axis, DeltaRule, Head, Output, Shift};
 use crate::init::Init;
 use crate::network::NetworkSpec;
 use crate::optimizer::{Optimizer, OptimizerKind};
-use crate::recipe::Recipe;
+use crate::recipe::{NetworkRecipe, Recipe};
 use crate::recipe_values::{BatchSize, BiasGradient, ValSplit};
 use crate::schedule::Schedule;
 use crate::split::{Split, split};
@@ -71,6 +71,8 @@ impl Plan {
         recipe.network.output = Some(output);
         check_start(&recipe)?;
         check_quirks(&recipe, output)?;
+        check_noise(&recipe)?;
+        check_batch_norm(&recipe, n_rows - n_validation)?;
         check(
             recipe.training.patience.is_none() || n_validation > 0 || recipe.data.validation.is_some(),
             || {
@@ -98,7 +100,8 @@ impl Plan {
             )
         })?;
         let activation = recipe.network.activation;
-        let network = NetworkSpec { sizes, activation, bias: recipe.network.bias };
+        let NetworkRecipe { bias, batch_norm, .. } = recipe.network;
+        let network = NetworkSpec { sizes, activation, bias, batch_norm };
 
         let shuffle = recipe.data.shuffle.then_some(recipe.quirks.split_shuffle.unwrap_or_default());
         let split = split(n_rows, n_validation, shuffle, recipe.seed);
@@ -240,6 +243,50 @@ fn check_quirks(recipe: &Recipe, output: Output) -> Result<(), Error> {
     })
 }
 
+/// Checks what training adds to the inputs and drops of the hidden layers.
+fn check_noise(recipe: &Recipe) -> Result<(), Error> {
+    let (noise, dropout) = (recipe.data.noise, recipe.network.dropout);
+    check(noise >= 0.0 && noise.is_finite(), || {
+        format!("data.noise is {noise}: expected a standard deviation, a number from 0 on")
+    })?;
+    check((0.0..1.0).contains(&dropout), || {
+        format!("network.dropout is {dropout}: expected the part that is dropped, 0 or more and below 1")
+    })?;
+    check(dropout == 0.0 || !recipe.network.hidden.is_empty(), || {
+        "network.dropout drops what hidden layers give on, but network.hidden is []: leave it out, or add a layer".into()
+    })
+}
+
+/// Refuses batch normalisation where there is nothing to normalise, or where quirks look at a batch in ways of their own.
+fn check_batch_norm(recipe: &Recipe, n_train: usize) -> Result<(), Error> {
+    if !recipe.network.batch_norm {
+        return Ok(());
+    }
+    check(!recipe.network.hidden.is_empty(), || {
+        "network.batch_norm normalises hidden layers, but network.hidden is []: leave it out, or add a layer"
+            .into()
+    })?;
+    check(recipe.training.batch_size != BatchSize::Rows(1) && n_train > 1, || {
+        "network.batch_norm needs batches of two rows or more, but each has one: \
+         set training.batch_size (--batch-size 128), or leave batch_norm out"
+            .into()
+    })?;
+    let quirks = &recipe.quirks;
+    for (key, is_set) in [
+        ("softmax_shift", quirks.softmax_shift == Some(Shift::Batch)),
+        ("softmax_axis", quirks.softmax_axis == Some(Axis::Batch)),
+        ("bias_gradient", quirks.bias_gradient == Some(BiasGradient::Summed)),
+    ] {
+        check(!is_set, || {
+            format!(
+                "quirks.{key} does not go with network.batch_norm: \
+                 leave one of them out, or all quirks with --textbook"
+            )
+        })?;
+    }
+    Ok(())
+}
+
 /// What deforms the rows to learn from, if anything does.
 fn augmenter(recipe: &Recipe, data: &Dataset) -> Result<Option<Augmenter>, Error> {
     let augment = recipe.augment;
@@ -350,6 +397,9 @@ fn training(
         total_steps: total.ok_or_else(|| Error::Plan("training.epochs is too large".into()))?,
         divide_by: recipe.data.divide_by.unwrap_or(1.0),
         augmenter,
+        noise: recipe.data.noise,
+        dropout: recipe.network.dropout,
+        seed: recipe.seed,
     })
 }
 

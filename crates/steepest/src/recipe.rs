@@ -63,6 +63,9 @@ pub struct DataRecipe {
     /// Inputs are divided by this. By default 255 for bytes, otherwise 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub divide_by: Option<f64>,
+    /// Standard deviation of the noise that training adds to the inputs, after the division.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub noise: f64,
 }
 
 /// `[network]`
@@ -78,6 +81,12 @@ pub struct NetworkRecipe {
     pub output: Option<Output>,
     /// Whether layers have biases.
     pub bias: bool,
+    /// Whether the sums of hidden layers are normalised over each batch.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub batch_norm: bool,
+    /// The part of what hidden layers give on that each training step drops.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropout: f64,
     /// Initial weights.
     pub weights: Init,
     /// Initial biases.
@@ -186,6 +195,7 @@ impl Default for DataRecipe {
             val_split: ValSplit::Part(0.1),
             shuffle: true,
             divide_by: None,
+            noise: 0.0,
         }
     }
 }
@@ -197,6 +207,8 @@ impl Default for NetworkRecipe {
             activation: Activation::Relu,
             output: None,
             bias: true,
+            batch_norm: false,
+            dropout: 0.0,
             weights: Init::HeNormal,
             biases: Init::Zeros,
         }
@@ -228,6 +240,11 @@ impl Default for TrainingRecipe {
             validate_every: None,
         }
     }
+}
+
+/// Keys that came later are written only where they say something, so that older plans, and models with them, stay as they were.
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
 }
 
 /// A change to a recipe: the key's path, and its new value, or none to leave the key out.

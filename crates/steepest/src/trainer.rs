@@ -10,12 +10,15 @@ use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool};
 use crate::augment::Augmenter;
 use crate::batches::{Batches, Rows};
 use crate::dataset::Dataset;
+use crate::dropout::Dropout;
 use crate::error::Error;
 use crate::gather::Source;
 use crate::head::Head;
+use crate::held::HeldRows;
 use crate::layout::{Layout, layout_for, layout_for_all};
 use crate::locks::lock;
 use crate::network::{Layer, Network};
+use crate::noise::Noise;
 use crate::optimizer::{Optimizer, Piece, UpdateRule};
 use crate::parts::Parts;
 use crate::pass::Batch;
@@ -42,6 +45,24 @@ pub struct Training {
     pub divide_by: f64,
     /// Deforms the rows that are learnt from, if they are images of bytes.
     pub augmenter: Option<Augmenter>,
+    /// The standard deviation of the noise that is added to the inputs, after the division.
+    pub noise: f64,
+    /// The part of what hidden layers give on that each step drops.
+    pub dropout: f64,
+    /// Where noise and dropout come from.
+    pub seed: u64,
+}
+
+impl Training {
+    /// What a step adds to its inputs.
+    pub(crate) fn noise_of(&self, step: u64) -> Option<Noise> {
+        Noise::new(self.noise, self.seed, step)
+    }
+
+    /// What a step drops.
+    pub(crate) fn dropout_of(&self, step: u64, n_hidden: usize) -> Option<Dropout> {
+        Dropout::new(self.dropout, self.seed, step, n_hidden)
+    }
 }
 
 /// Trains one network on one data set. Silent and without a clock: it is stepped from outside.
@@ -61,7 +82,8 @@ pub struct Trainer<T> {
     /// The optimizer's memory, laid out as the parameters.
     memory: [AlignedVec<T>; 2],
     step: u64,
-    last_good: (u64, AlignedVec<T>),
+    /// A step at whose beginning all was well, and parameters and statistics then.
+    last_good: (u64, [AlignedVec<T>; 2]),
 }
 
 /// How a step's gradient is computed.
@@ -106,8 +128,9 @@ impl<T: Float> Trainer<T> {
         let fits = |augmenter: &Augmenter| data.is_bytes() && data.image() == Some(augmenter.size());
         assert!(training.augmenter.as_ref().is_none_or(fits));
         let mut pool = Pool::new(threads);
-        // Rows that are deformed anew are not the same in every step.
-        let (layout, patches) = if batches.are_whole() && training.augmenter.is_none() {
+        // Patches are of inputs that are the same in every step.
+        let is_fixed = training.augmenter.is_none() && training.noise == 0.0;
+        let (layout, patches) = if batches.are_whole() && is_fixed {
             layout_for_all(network.spec(), &data, &mut pool)
         } else {
             (layout_for(network.spec(), &data), Vec::new())
@@ -119,7 +142,7 @@ impl<T: Float> Trainer<T> {
         Self {
             memory: [memory(0), memory(1)],
             gradient: AlignedVec::zeros(n_parameters),
-            last_good: (0, network.parameters.clone()),
+            last_good: (0, [network.parameters.clone(), network.statistics.clone()]),
             work: None,
             pool,
             training,
@@ -146,7 +169,7 @@ impl<T: Float> Trainer<T> {
         self.network.laid_out(&Layout::Upright)
     }
 
-    /// Goes on from these parameters.
+    /// Goes on from these parameters and statistics.
     ///
     /// # Panics
     /// When the network has another shape.
@@ -223,9 +246,10 @@ impl<T: Float> Trainer<T> {
         let rows = batches.rows();
         let n = rows.len();
         let (factor, turned) = (1.0 / training.divide_by, network.is_turned());
-        let augmenter = training.augmenter.as_ref();
-        let source = Source { data, rows, epoch, factor, turned, patches, augmenter };
-        let batch = Batch { source, network, head: &training.head };
+        let (augmenter, noise) = (training.augmenter.as_ref(), training.noise_of(self.step));
+        let source = Source { data, rows, epoch, factor, turned, patches, augmenter, noise };
+        let dropout = training.dropout_of(self.step, network.layers().len() - 1);
+        let batch = Batch { source, network, head: &training.head, dropout: dropout.as_ref() };
         let work = work.get_or_insert_with(|| Work::new(network, batches.largest(), pool.threads()));
         let (score, mut is_finite, is_updated) = match work {
             Work::ByRows(shards) => {
@@ -233,13 +257,16 @@ impl<T: Float> Trainer<T> {
                 (score, is_finite, false)
             }
             Work::ByParameters(parts) => {
-                let score = parts.pass(&batch, pool);
+                let score = parts.held.pass(&batch, pool);
                 let rule = UpdateRule { optimizer: &training.optimizer, step: self.step + 1, rate };
                 let memory = memory.each_mut().map(|m| &mut **m);
                 let all = Piece { gradient, parameters: &mut network.parameters, memory };
                 (score, parts.gradients(source, pool, all, updates.then_some(rule)), updates)
             }
         };
+        if let Some(held) = work.held() {
+            held.note_statistics(n, &network.spec().layers(), &mut network.statistics);
+        }
         let mut loss = summarize(&training.head, score, n);
         if training.l2 > 0.0 {
             loss.loss += add_l2(network, training.l2, gradient);
@@ -259,7 +286,9 @@ impl<T: Float> Trainer<T> {
     /// Passes a step on if its loss and its gradient are finite; else goes back to the last good parameters.
     fn check(&mut self, step: Step, gradient_is_finite: bool) -> Result<Step, Error> {
         if !step.loss.is_finite() || !gradient_is_finite {
-            self.network.parameters.copy_from_slice(&self.last_good.1);
+            let (_, [parameters, statistics]) = &self.last_good;
+            self.network.parameters.copy_from_slice(parameters);
+            self.network.statistics.copy_from_slice(statistics);
             return Err(Error::Diverged {
                 iteration: step.iteration,
                 loss: step.loss,
@@ -267,8 +296,10 @@ impl<T: Float> Trainer<T> {
             });
         }
         if step.iteration.is_multiple_of(SNAPSHOT_STEPS) {
-            self.last_good.0 = step.iteration;
-            self.last_good.1.copy_from_slice(&self.network.parameters);
+            let (iteration, [parameters, statistics]) = &mut self.last_good;
+            *iteration = step.iteration;
+            parameters.copy_from_slice(&self.network.parameters);
+            statistics.copy_from_slice(&self.network.statistics);
         }
         Ok(step)
     }
@@ -302,7 +333,7 @@ impl<T: Float> Trainer<T> {
         }
     }
 
-    /// Loss and accuracy of the network as it is on a data set with targets.
+    /// Loss and accuracy of the network as it is on a data set with targets; with batch normalisation by its running statistics.
     ///
     /// # Panics
     /// When the data set has no targets.
@@ -322,15 +353,24 @@ impl<T: Float> Work<T> {
             Self::ByRows(Shards::new(network, most_rows, threads))
         }
     }
+
+    /// The rows of the last step, where they are held.
+    fn held(&self) -> Option<&HeldRows<T>> {
+        match self {
+            Self::ByRows(shards) => shards.held.as_ref(),
+            Self::ByParameters(parts) => Some(&parts.held),
+        }
+    }
 }
 
 /// Parameters that one task updates.
 const PIECE: usize = 16 * 1024;
 
-/// Cuts everything that is laid out as the parameters into pieces, weights (said to be) and biases apart.
+/// Cuts everything that is laid out as the parameters into pieces, weights (said to be) and the others apart.
 fn pieces<T: Float>(layers: Vec<Layer>, mut all: Piece<T>) -> Vec<Mutex<(Piece<T>, bool)>> {
     let mut pieces = Vec::new();
-    let ranges = layers.into_iter().flat_map(|layer| [(layer.weight, true), (layer.bias, false)]);
+    let ranges =
+        layers.into_iter().flat_map(|layer| [(layer.weight.clone(), true), (layer.vectors(), false)]);
     for (range, are_weights) in ranges {
         for first in range.clone().step_by(PIECE) {
             pieces.push(Mutex::new((all.cut(PIECE.min(range.end - first)), are_weights)));

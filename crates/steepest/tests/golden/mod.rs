@@ -1,10 +1,15 @@
 //! Golden files: what NumPy and SciPy made of the same numbers (`benchmarks/make_golden.py`; the keys are listed in
 //! `benchmarks/README.md`).
 
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
+
+use steepest::{Dataset, Float, Inputs, Targets};
 
 /// An array's shape and its numbers, row-major.
 pub type Array = (Vec<usize>, Vec<f64>);
@@ -38,8 +43,32 @@ impl Golden {
         &self.array(name).1
     }
 
+    pub fn number(&self, name: &str) -> f64 {
+        self.numbers(name)[0]
+    }
+
     pub fn bytes(&self, name: &str) -> Vec<u8> {
         self.numbers(name).iter().map(|&x| x as u8).collect()
+    }
+
+    /// Rows and classes.
+    pub fn dataset(&self, x: &str, y: &str) -> Dataset {
+        let labels = self.bytes(y).into_iter().map(u32::from).collect();
+        let names = (0..10).map(|class| class.to_string()).collect();
+        let targets = Targets::Classes { labels, names };
+        Dataset::new(Inputs::Bytes(self.bytes(x)), self.array(x).0[1], Some(targets)).unwrap()
+    }
+
+    /// The rows of each step.
+    pub fn batches(&self) -> Vec<Vec<u32>> {
+        let (shape, rows) = self.array("batches");
+        rows.chunks_exact(shape[1]).map(|rows| rows.iter().map(|&row| row as u32).collect()).collect()
+    }
+
+    /// The numbers of arrays with these names, if they are there, one after the other.
+    pub fn parameters(&self, names: &[&str], suffix: &str) -> Vec<f64> {
+        let arrays = names.iter().filter_map(|name| self.0.get(&format!("{name}{suffix}")));
+        arrays.flat_map(|(_, numbers)| numbers.clone()).collect()
     }
 }
 
@@ -60,4 +89,12 @@ fn parse_npy(bytes: &[u8]) -> Array {
         other => panic!("{other}"),
     };
     (shape, numbers)
+}
+
+#[track_caller]
+pub fn assert_close<T: Float>(what: &str, ours: &[T], theirs: &[f64], allowed: f64) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    let worst = ours.iter().zip(theirs).map(|(a, b)| (a.to_f64() - b).abs()).fold(0.0, f64::max);
+    // Not `worst > allowed`, so that a NaN fails too.
+    assert!(worst <= allowed && ours.iter().all(|x| x.is_finite()), "{what}: off by {worst:.1e}");
 }
