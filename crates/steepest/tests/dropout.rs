@@ -75,12 +75,12 @@ fn predictions_know_of_neither() {
     assert_ne!(plain.advance().unwrap().step.loss, other.advance().unwrap().step.loss);
     // The same seed gives the same, another seed something else.
     assert_eq!(session("noise = 0.5").advance().unwrap(), session("noise = 0.5").advance().unwrap());
+    let network = session("").trainer().network();
     let seeds = [0, 1].map(|seed| {
-        let weights = "[network]\nweights = { constant = 0.1 }\ndropout = 0.5";
-        let text =
-            format!("seed = {seed}\n[data]\nval_split = 0\n{weights}\n[training]\nbatch_size = \"full\"");
+        let text = format!("seed = {seed}\n[data]\nval_split = 0\nshuffle = false\n[network]\ndropout = 0.5\n[training]\nbatch_size = \"full\"");
         let plan = Plan::new(Recipe::parse(&text, &[]).unwrap(), &data()).unwrap();
-        Session::<f64>::new(plan, data(), None, Start::default(), 1).unwrap().advance().unwrap().step.loss
+        let start = Start { network: Some(network.clone()), batches: None };
+        Session::<f64>::new(plan, data(), None, start, 1).unwrap().advance().unwrap().step.loss
     });
     assert_ne!(seeds[0], seeds[1]);
 }
