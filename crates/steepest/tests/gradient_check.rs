@@ -327,7 +327,7 @@ fn dropout_and_noise_under_every_activation() {
     for activation in [Identity, Relu, LeakyRelu, Sigmoid, Tanh, Gelu] {
         for (i, (output, targets)) in HEADS.into_iter().enumerate() {
             for (batch_norm, hidden, rows) in
-                [(false, vec![6, 5], FEW_ROWS), (false, vec![65, 4], 150), (true, vec![6, 5], 150)]
+                [(false, vec![6, 5], 150), (false, vec![65, 4], FEW_ROWS), (true, vec![6, 5], 150)]
             {
                 let (bias, images, threads) = (true, i == 0, 2);
                 let (dropout, noise, l2) = (0.3, if i < 2 { 0.4 } else { 0.0 }, 0.1);
