@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+import learning
 import notebooks as nbs
 from notebooks import Array, Named, Notebook
 
@@ -279,6 +280,7 @@ def main() -> None:
     save(folder / "optimizers.npz", optimizer_runs())
     save(folder / "deformed.npz", deformed_image())
     save(folder / "batch-norm.npz", batch_norm_run())
+    save(folder / "learning.npz", learning.arrays())
 
 
 if __name__ == "__main__":

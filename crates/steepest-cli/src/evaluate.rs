@@ -66,7 +66,8 @@ fn evaluate<T: Float>(args: &EvaluateArgs, model: &Model<T>) -> Result<()> {
         )?;
     }
     let predictions = model.predict(&data, &mut pool);
-    let evaluation = steepest::evaluate(&model.head, &predictions.logits, &targets, &mut pool);
+    let evaluation =
+        steepest::evaluate(&model.head, &predictions.logits, &targets, data.weights(), &mut pool);
     let pairs = match &targets {
         Targets::Classes { labels, .. } => Some(pairs(model, labels, &predictions)),
         Targets::Values { .. } => None,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use steepest::{AnyModel, Float, Head, Layer, Model, Network, NetworkSpec, Precision, Recipe};
+use steepest::{AnyModel, Float, Layer, Model, Network, NetworkSpec, Precision, Recipe};
 
 /// Why a model or weights cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +147,7 @@ fn model<T: Stored>(tensors: &SafeTensors, recipe: Recipe, metadata: Metadata) -
     if n_classes != 0 && n_classes != n_out && (n_classes, n_out) != (2, 1) {
         return Err(format!("it has {n_classes} class names, but the network has {n_out} outputs"));
     }
-    let head = Head::new(output, n_out, recipe.quirks.head());
+    let head = recipe.head(output, n_out);
     Ok(Model { recipe, head, network, classes: metadata.classes, image: metadata.image, divide_by })
 }
 

@@ -13,7 +13,7 @@ pub const FEW_CLASSES: usize = 32;
 /// How well rows are predicted, summed over them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrossEntropy {
-    /// Sum of the rows' `ln(sum of exp(z)) - z[class]`.
+    /// Sum of the rows' `ln(sum of exp(z)) - z[class] + smoothing (z[class] - mean(z))`.
     pub loss: f64,
     /// Rows whose class is the first of the most probable.
     pub correct: usize,
@@ -21,7 +21,8 @@ pub struct CrossEntropy {
     pub log_sums: (f64, f64),
 }
 
-/// `delta = scale (softmax(z) - one_hot(classes))`, and how good these predictions are.
+/// `delta = scale (softmax(z) - y)`, and how good these predictions are, where the targets `y` are
+/// `(1 - smoothing) one_hot(classes) + smoothing / n_classes`: with `smoothing` 0 the classes themselves.
 ///
 /// `z` and `delta (rows, n_classes)`, `classes (rows)`.
 ///
@@ -31,13 +32,14 @@ pub fn softmax_cross_entropy<T: Float>(
     z: &[T],
     classes: &[u32],
     shift: SoftmaxShift<T>,
+    smoothing: f64,
     scale: T,
     delta: &mut [T],
 ) -> CrossEntropy {
     let n_classes = z.len().checked_div(classes.len()).unwrap_or(0);
     assert!(n_classes <= FEW_CLASSES && z.len() == n_classes * classes.len() && delta.len() == z.len());
     assert!(classes.iter().all(|&class| (class as usize) < n_classes));
-    dispatch(Fused { z, classes, n_classes, shift, scale, delta })
+    dispatch(Fused { z, classes, n_classes, shift, smoothing, scale, delta })
 }
 
 struct Fused<'a, T> {
@@ -45,6 +47,7 @@ struct Fused<'a, T> {
     classes: &'a [u32],
     n_classes: usize,
     shift: SoftmaxShift<T>,
+    smoothing: f64,
     scale: T,
     delta: &'a mut [T],
 }
@@ -100,6 +103,9 @@ impl<T: Float> Kernel for Fused<'_, T> {
         let n = self.n_classes;
         let mut score = CrossEntropy { loss: 0.0, correct: 0, log_sums: (f64::INFINITY, f64::NEG_INFINITY) };
         let mut columns = [[T::ZERO; MAX_LANES]; FEW_CLASSES];
+        // What a row's targets are: of its class, and of the others. Without smoothing exactly one and zero.
+        let others = self.smoothing / n.max(1) as f64;
+        let (own, others) = (T::from_f64(1.0 - self.smoothing + others), T::from_f64(others));
         // For the last groups, whose rows may be fewer than lanes, and behind which there is no room.
         let (mut last_z, mut last_delta) = ([T::ZERO; SCRATCH], [T::ZERO; SCRATCH]);
         let size = lanes * n;
@@ -114,15 +120,18 @@ impl<T: Float> Kernel for Fused<'_, T> {
             };
             to_columns::<S, T>(z, n, &mut columns);
             softmax::<S, T>(&mut columns[..n], self.shift).count(z, classes, self.shift, n, &mut score);
+            if self.smoothing > 0.0 {
+                score.loss += self.smoothing * above_mean(z, classes, n);
+            }
 
             // The probabilities become the gradient.
-            let scale = T::Register::<S>::splat(self.scale);
+            let (scale, others) = (T::Register::<S>::splat(self.scale), T::Register::<S>::splat(others));
             let mine: Column<T> = std::array::from_fn(|r| match classes.get(r) {
-                Some(&class) => (columns[class as usize][r] - T::ONE) * self.scale,
+                Some(&class) => (columns[class as usize][r] - own) * self.scale,
                 None => T::ZERO,
             });
             for column in &mut columns[..n] {
-                put::<S, T>(take::<S, T>(column).mul(scale), column);
+                put::<S, T>(take::<S, T>(column).sub(others).mul(scale), column);
             }
             to_rows::<S, T>(&columns, n, delta);
             for (r, &class) in classes.iter().enumerate() {
@@ -138,6 +147,17 @@ impl<T: Float> Kernel for Fused<'_, T> {
         }
         score
     }
+}
+
+/// By how much the logits of the rows' classes are above the means of their rows, in all.
+#[inline(always)]
+fn above_mean<T: Float>(z: &[T], classes: &[u32], n: usize) -> f64 {
+    let rows = z.chunks_exact(n).zip(classes);
+    rows.map(|(z, &class)| {
+        let mean = z.iter().map(|z| z.to_f64()).sum::<f64>() / n as f64;
+        z[class as usize].to_f64() - mean
+    })
+    .sum()
 }
 
 /// What a group's rows have beside their probabilities.
@@ -230,7 +250,7 @@ mod tests {
     #[test]
     fn gradient_loss_and_hits_equal_those_of_the_plain_softmax() {
         for n_classes in [1, 2, 10, 16, FEW_CLASSES] {
-            for rows in [1, 7, 16, 64, 70] {
+            for (rows, smoothing) in [(1, 0.0), (7, 0.3), (16, 0.0), (64, 0.1), (70, 0.0), (70, 1.0)] {
                 // Whole numbers in between, so that some rows have two largest.
                 let z: Vec<f64> =
                     (0..rows * n_classes).map(|i| (i * i * 37 % 101 % 9) as f64 - 4.0).collect();
@@ -242,10 +262,15 @@ mod tests {
                 for (r, &class) in classes.iter().enumerate() {
                     let (z, p) = (&z[r * n_classes..][..n_classes], &p[r * n_classes..][..n_classes]);
                     let log_sum = z.iter().map(|z| z.exp()).sum::<f64>().ln();
-                    loss += log_sum - z[class as usize];
+                    // PyTorch's definition, term by term.
+                    let y = |i: usize| {
+                        let one_hot = f64::from(u8::from(i == class as usize));
+                        (1.0 - smoothing) * one_hot + smoothing / n_classes as f64
+                    };
+                    loss += z.iter().enumerate().map(|(i, z)| y(i) * (log_sum - z)).sum::<f64>();
                     let largest = p.iter().copied().fold(0.0, f64::max);
                     correct += usize::from(p.iter().position(|&p| p == largest) == Some(class as usize));
-                    delta[r * n_classes + class as usize] -= 1.0;
+                    (0..n_classes).for_each(|i| delta[r * n_classes + i] -= y(i));
                     (least, greatest) = (least.min(log_sum), greatest.max(log_sum));
                 }
                 delta.iter_mut().for_each(|d| *d *= 0.5);
@@ -253,7 +278,8 @@ mod tests {
                     for set in InstructionSet::available() {
                         let mut got = vec![0.0; z.len()];
                         let (z, classes, delta_) = (&z[..], &classes[..], &mut got[..]);
-                        let fused = Fused { z, classes, n_classes, shift, scale: 0.5, delta: delta_ };
+                        let fused =
+                            Fused { z, classes, n_classes, shift, smoothing, scale: 0.5, delta: delta_ };
                         let score = dispatch_on(set, fused);
                         assert_close(&got, &delta, 1e-14);
                         assert!((score.loss - loss).abs() <= 1e-12 * rows as f64, "{} {loss}", score.loss);
@@ -269,7 +295,8 @@ mod tests {
                         };
                         let mut got = vec![0.0f32; z.len()];
                         let (z, delta_) = (&z[..], &mut got[..]);
-                        let fused = Fused { z, classes, n_classes, shift, scale: 0.5, delta: delta_ };
+                        let fused =
+                            Fused { z, classes, n_classes, shift, smoothing, scale: 0.5, delta: delta_ };
                         let score = dispatch_on(set, fused);
                         let expected: Vec<f32> = delta.iter().map(|&d| d as f32).collect();
                         assert_close(&got, &expected, 1e-6);
@@ -283,17 +310,18 @@ mod tests {
     #[test]
     fn huge_logits_stay_finite_and_lost_ones_do_not() {
         let (z, mut delta) = ([1e4f32, -1e4, 9999.0], [0.0; 3]);
-        let score = softmax_cross_entropy(&z, &[0], SoftmaxShift::RowMaximum, 1.0, &mut delta);
+        let score = softmax_cross_entropy(&z, &[0], SoftmaxShift::RowMaximum, 0.0, 1.0, &mut delta);
         assert!(score.loss.is_finite() && score.correct == 1 && delta.iter().all(|d| d.is_finite()));
-        let score = softmax_cross_entropy(&z, &[0], SoftmaxShift::Constant(0.0), 1.0, &mut delta);
+        let score = softmax_cross_entropy(&z, &[0], SoftmaxShift::Constant(0.0), 0.0, 1.0, &mut delta);
         assert!(!score.loss.is_finite());
-        let score = softmax_cross_entropy(&[f32::NAN; 3], &[0], SoftmaxShift::RowMaximum, 1.0, &mut delta);
+        let score =
+            softmax_cross_entropy(&[f32::NAN; 3], &[0], SoftmaxShift::RowMaximum, 0.0, 1.0, &mut delta);
         assert!(score.loss.is_nan() && delta[1].is_nan() && score.correct == 0);
     }
 
     #[test]
     #[should_panic]
     fn a_class_that_does_not_exist_is_refused() {
-        softmax_cross_entropy(&[0.0f32; 3], &[3], SoftmaxShift::RowMaximum, 1.0, &mut [0.0; 3]);
+        softmax_cross_entropy(&[0.0f32; 3], &[3], SoftmaxShift::RowMaximum, 0.0, 1.0, &mut [0.0; 3]);
     }
 }

@@ -194,12 +194,11 @@ fn pack<S: Simd, T: Float>(
     assert!(
         numbers.len() > (rows - 1) * down + (columns - 1) * right && out.len() >= columns * height + lanes
     );
-    // SAFETY (both blocks): numbers are read from the rows and columns that were just found to be there, and no write reaches
-    // further than a register behind `height` rows of the last column.
     if down == 1 {
         for j in 0..columns {
             for i in (0..rows).step_by(lanes) {
                 let from = numbers[j * right + i..].as_ptr();
+                // SAFETY: as many rows of the column are left as are read, and there is room for a register behind it.
                 unsafe {
                     let column = if rows - i >= lanes {
                         T::Register::<S>::load(from)
@@ -217,6 +216,8 @@ fn pack<S: Simd, T: Float>(
         for i in (0..rows).step_by(lanes) {
             // The last square overlaps the one before, so that it spoils none of the columns to come.
             let i = i.min(height.saturating_sub(lanes));
+            // SAFETY: rows that exist have `lanes` columns from `j` on. No write reaches further than a register behind
+            // `height` rows of the last of these columns.
             unsafe {
                 let mut square = [numbers.as_ptr(); MAX_LANES];
                 for (l, row) in square.iter_mut().enumerate().take(lanes) {

@@ -1,8 +1,4 @@
-//! Slices in, slices out: what a dense network is made of, vectorised by hand.
-//!
-//! Matrices are row-major slices; every function says its shapes. Each kernel is written once, over the registers
-//! of `simd`, and runs with the widest ones the processor has (chosen at run time); [`mod@reference`] holds its plain
-//! scalar twin, which the tests compare it with. This is the only crate of Steepest with `unsafe` in it.
+#![doc = include_str!("../README.md")]
 
 mod activations;
 mod aligned;
@@ -50,4 +46,7 @@ pub use softmax::{
     SoftmaxShift, add_column_exps, count_first_largest, maximum, softmax_columns, softmax_rows,
 };
 pub use sparse::{affine_sparse, affine_sparse_row, transpose, weight_gradient_sparse};
-pub use updates::{AdamStep, adam, add, add_assign, all_finite, axpy, momentum};
+pub use updates::{
+    AdamStep, RmspropStep, adam, add, add_assign, all_finite, axpy, lerp, momentum, rmsprop, scale,
+    sum_of_squares,
+};

@@ -117,6 +117,13 @@ pub fn dropout<T: Float>(mask: crate::DropoutMask, first: usize, x: &mut [T]) {
     }
 }
 
+/// See [`crate::lerp`].
+pub fn lerp<T: Float>(rate: T, x: &[T], mean: &mut [T]) {
+    for i in 0..mean.len() {
+        mean[i] = (T::ONE - rate) * mean[i] + rate * x[i];
+    }
+}
+
 /// See [`crate::adam`].
 pub fn adam<T: Float>(step: &crate::AdamStep<T>, d: &[T], m: &mut [T], v: &mut [T], w: &mut [T]) {
     for i in 0..w.len() {
@@ -157,6 +164,15 @@ pub fn deform(image: &[u8], how: &crate::Deformation, out: &mut [f64]) {
         let (u, v) = (x - left, y - above);
         *out = (1.0 - v) * ((1.0 - u) * pixel(above, left) + u * pixel(above, left + 1.0))
             + v * ((1.0 - u) * pixel(above + 1.0, left) + u * pixel(above + 1.0, left + 1.0));
+    }
+}
+
+/// See [`crate::rmsprop`].
+pub fn rmsprop<T: Float>(step: &crate::RmspropStep<T>, d: &[T], v: &mut [T], b: &mut [T], w: &mut [T]) {
+    for i in 0..w.len() {
+        v[i] = step.alpha * v[i] + (T::ONE - step.alpha) * d[i] * d[i];
+        b[i] = step.momentum * b[i] + d[i] / (v[i].sqrt() + step.epsilon);
+        w[i] -= step.rate * b[i];
     }
 }
 

@@ -61,6 +61,74 @@ impl<T: Float> Kernel for Add<'_, T> {
     }
 }
 
+/// `mean += rate (x - mean)`: a running mean follows `x`, which it equals at a rate of 1.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn lerp<T: Float>(rate: T, x: &[T], mean: &mut [T]) {
+    assert_eq!(x.len(), mean.len());
+    dispatch(Lerp { rate, x, mean });
+}
+
+struct Lerp<'a, T> {
+    rate: T,
+    x: &'a [T],
+    mean: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Lerp<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (mean, &x) in self.mean.iter_mut().zip(self.x) {
+            *mean += self.rate * (x - *mean);
+        }
+    }
+}
+
+/// `x *= a`
+pub fn scale<T: Float>(a: T, x: &mut [T]) {
+    dispatch(Scale { a, x });
+}
+
+struct Scale<'a, T> {
+    a: T,
+    x: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Scale<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        self.x.iter_mut().for_each(|x| *x *= self.a);
+    }
+}
+
+/// Sum of all `x^2` in double precision, always added in the same order.
+pub fn sum_of_squares<T: Float>(x: &[T]) -> f64 {
+    dispatch(SumOfSquares { x })
+}
+
+struct SumOfSquares<'a, T> {
+    x: &'a [T],
+}
+
+impl<T: Float> Kernel for SumOfSquares<'_, T> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<S: Simd>(self) -> f64 {
+        // Many sums at once, to be vectorised.
+        let mut sums = [0.0; 32];
+        let (chunks, rest) = self.x.as_chunks::<32>();
+        for chunk in chunks {
+            for (sum, x) in sums.iter_mut().zip(chunk) {
+                *sum += x.to_f64() * x.to_f64();
+            }
+        }
+        sums.into_iter().chain(rest.iter().map(|x| x.to_f64() * x.to_f64())).sum()
+    }
+}
+
 /// Whether no number of `x` is infinite or NaN.
 pub fn all_finite<T: Float>(x: &[T]) -> bool {
     dispatch(AllFinite { x })
@@ -168,6 +236,59 @@ impl<T: Float> Kernel for Adam<'_, T> {
     }
 }
 
+/// The numbers of one step of RMSprop.
+#[derive(Clone, Copy, Debug)]
+pub struct RmspropStep<T> {
+    /// Learning rate.
+    pub rate: T,
+    /// Decay of the mean of squared gradients.
+    pub alpha: T,
+    /// Added to the root.
+    pub epsilon: T,
+    /// How much of the running sum of scaled gradients stays.
+    pub momentum: T,
+}
+
+/// One step of RMSprop (Tieleman and Hinton 2012), as PyTorch writes it: `v = alpha v + (1 - alpha) d^2`, then
+/// `b = momentum b + d / (sqrt(v) + epsilon)` and `w -= rate b`. Without momentum `b` may be empty.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn rmsprop<T: Float>(step: &RmspropStep<T>, d: &[T], v: &mut [T], b: &mut [T], w: &mut [T]) {
+    let has_momentum = step.momentum != T::ZERO;
+    assert!(d.len() == w.len() && v.len() == w.len() && (b.len() == w.len() || !has_momentum));
+    dispatch(Rmsprop { step: *step, d, v, b, w });
+}
+
+struct Rmsprop<'a, T> {
+    step: RmspropStep<T>,
+    d: &'a [T],
+    v: &'a mut [T],
+    b: &'a mut [T],
+    w: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Rmsprop<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let s = self.step;
+        let scaled = |v: &mut T, d: T| {
+            *v = without_tiny(s.alpha * *v + (T::ONE - s.alpha) * d * d);
+            d / (v.sqrt() + s.epsilon)
+        };
+        let steps = self.w.iter_mut().zip(self.v).zip(self.d);
+        if s.momentum == T::ZERO {
+            steps.for_each(|((w, v), &d)| *w -= s.rate * scaled(v, d));
+            return;
+        }
+        for (((w, v), &d), b) in steps.zip(self.b) {
+            *b = without_tiny(s.momentum * *b + scaled(v, d));
+            *w -= s.rate * *b;
+        }
+    }
+}
+
 /// Zero instead of a number that whatever it is added to will not feel. The memory of a weight whose input has long been blank
 /// decays towards zero, and the last of its way, below the smallest normal number, makes every step many times as slow.
 #[inline(always)]
@@ -215,6 +336,54 @@ mod tests {
                 assert!(all_finite(&x));
                 x[i] = bad;
                 assert!(!all_finite(&x));
+            }
+        }
+    }
+
+    #[test]
+    fn a_running_mean_equals_its_plain_twin() {
+        let x: Vec<f64> = (0..37).map(|i| f64::from(i) * 0.3 - 1.7).collect();
+        let mut mean: Vec<f64> = x.iter().map(|x| 1.0 - x * x).collect();
+        let mut expected = mean.clone();
+        for rate in [0.9, 0.05, 0.001] {
+            lerp(rate, &x, &mut mean);
+            reference::lerp(rate, &x, &mut expected);
+            reference::assert_close(&mean, &expected, 1e-14);
+        }
+        lerp(1.0, &x, &mut mean);
+        reference::assert_close(&mean, &x, 1e-14);
+    }
+
+    #[test]
+    fn scaling_and_squares_are_those_of_plain_loops() {
+        for n in [0, 1, 31, 32, 33, 100] {
+            let mut x: Vec<f32> = (0..n).map(|i| i as f32 * 0.3 - 7.0).collect();
+            let squares: f64 = x.iter().map(|&x| f64::from(x).powi(2)).sum();
+            assert!((sum_of_squares(&x) - squares).abs() <= 1e-12 * (1.0 + squares));
+            let expected: Vec<f32> = x.iter().map(|x| 0.7 * x).collect();
+            scale(0.7, &mut x);
+            assert_eq!(x, expected);
+        }
+        assert!(sum_of_squares(&[f32::MAX; 40]).is_finite() && sum_of_squares(&[0.0, f32::NAN]).is_nan());
+    }
+
+    #[test]
+    fn rmsprop_equals_its_plain_twin() {
+        let d: Vec<f64> = (0..37).map(|i| f64::from(i) * 0.1 - 1.7).collect();
+        for momentum in [0.0, 0.9] {
+            let step = RmspropStep { rate: 0.01, alpha: 0.95, epsilon: 1e-8, momentum };
+            let start = |x: f64| vec![x; d.len()];
+            let (mut v, mut b, mut w) = (start(0.1), start(0.2), start(0.3));
+            let (mut v2, mut b2, mut w2) =
+                (v.clone(), if momentum == 0.0 { vec![] } else { b.clone() }, w.clone());
+            for _ in 0..3 {
+                reference::rmsprop(&step, &d, &mut v, &mut b, &mut w);
+                rmsprop(&step, &d, &mut v2, &mut b2, &mut w2);
+            }
+            reference::assert_close(&w2, &w, 1e-15);
+            reference::assert_close(&v2, &v, 1e-15);
+            if momentum != 0.0 {
+                reference::assert_close(&b2, &b, 1e-15);
             }
         }
     }

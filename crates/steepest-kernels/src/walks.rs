@@ -193,7 +193,7 @@ impl<T: Float, Y: Element<T>> Kernel for Combine<'_, T, Y> {
         // Narrow strips, so that more of them are zero from end to end; the tiles are as tall as registers allow.
         let largest = if S::REGISTERS >= 32 { 10 } else { 5 };
         let lanes = T::Register::<S>::LANES;
-        let mut rows = Vec::with_capacity(self.terms);
+        let mut rows = Vec::new();
         let mut k = 0;
         while k + 2 * lanes <= self.width {
             self.strip::<S, 2, false>(k, largest, &mut rows);
@@ -218,10 +218,14 @@ impl<T: Float, Y: Element<T>> Combine<'_, T, Y> {
         largest: usize,
         rows: &mut Vec<u32>,
     ) {
-        rows_with_ink::<S, T, Y, V>(self.y, self.width, k, self.terms, rows);
+        if Y::MAY_BE_EMPTY {
+            rows_with_ink::<S, T, Y, V>(self.y, self.width, k, self.terms, rows);
+        }
         for (first, count) in tiles(self.out.len() / self.width, largest) {
-            with_constant!(count, [1 2 3 4 5 6 7 8 9 10], R => {
-                self.tile::<S, R, V, PARTIAL>(first, k, rows);
+            with_constant!(count, [1 2 3 4 5 6 7 8 9 10], R => if Y::MAY_BE_EMPTY {
+                self.tile::<S, R, V, PARTIAL>(first, k, rows.iter().map(|&row| row as usize));
+            } else {
+                self.tile::<S, R, V, PARTIAL>(first, k, 0..self.terms);
             });
         }
     }
@@ -232,7 +236,7 @@ impl<T: Float, Y: Element<T>> Combine<'_, T, Y> {
         &mut self,
         first: usize,
         k: usize,
-        rows: &[u32],
+        rows: impl Iterator<Item = usize>,
     ) {
         let width = self.width;
         let lanes = T::Register::<S>::LANES;
@@ -249,8 +253,7 @@ impl<T: Float, Y: Element<T>> Combine<'_, T, Y> {
         // SAFETY: columns `k..k + V * lanes` (or the `rest` last ones) lie within each row of `width`; the rows of
         // `y`, `out` and `c` are those checked above, where `rows` are numbers of terms.
         unsafe {
-            for &t in rows {
-                let t = t as usize;
+            for t in rows {
                 debug_assert!(t < self.terms);
                 let y = self.y.as_ptr().add(t * width + k);
                 let ys: [T::Register<S>; V] = std::array::from_fn(|v| {

@@ -372,12 +372,10 @@ unsafe fn transpose_8(rows: &[*const f32; MAX_LANES], to: *mut f32, stride: usiz
                 _mm256_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high),
             ];
         }
-        for j in 0..4 {
-            let (a, b) = (halves[0][j], halves[1][j]);
+        for (j, (&a, &b)) in halves[0].iter().zip(&halves[1]).enumerate() {
             _mm256_storeu_ps(to.add(j * stride), _mm256_permute2f128_ps::<0x20>(a, b));
         }
-        for j in 0..4 {
-            let (a, b) = (halves[0][j], halves[1][j]);
+        for (j, (&a, &b)) in halves[0].iter().zip(&halves[1]).enumerate() {
             _mm256_storeu_ps(to.add((4 + j) * stride), _mm256_permute2f128_ps::<0x31>(a, b));
         }
     }

@@ -78,6 +78,22 @@ pub enum DatasetError {
         /// How many classes have a name.
         n_classes: usize,
     },
+    /// Inputs and weights differ in number.
+    #[error("{inputs} rows of inputs, but weights for {weights} rows")]
+    Weights {
+        /// Rows of inputs.
+        inputs: usize,
+        /// Weights.
+        weights: usize,
+    },
+    /// A weight is negative, or no number.
+    #[error("row {row} has weight {weight}: expected a number from 0 on, and more than 0 for some row")]
+    Weight {
+        /// The row, from 0.
+        row: usize,
+        /// Its weight.
+        weight: f64,
+    },
     /// A range of rows does not lie within the data.
     #[error("rows {start}..{end} asked for, but the data set has {n_samples} rows (0..{n_samples})")]
     Rows {
@@ -97,6 +113,7 @@ pub struct Dataset {
     inputs: Arc<Inputs>,
     n_features: usize,
     targets: Option<Targets>,
+    weights: Option<Arc<[f64]>>,
     image: Option<(usize, usize)>,
 }
 
@@ -126,7 +143,7 @@ impl Dataset {
                 return Err(DatasetError::Label { row, label: labels[row], n_classes: names.len() });
             }
         }
-        Ok(Self { inputs: Arc::new(inputs), n_features, targets, image: None })
+        Ok(Self { inputs: Arc::new(inputs), n_features, targets, weights: None, image: None })
     }
 
     /// Says that each row is an image of `height` x `width` grey pixels. Ignored when that is not the row's length.
@@ -134,6 +151,23 @@ impl Dataset {
     pub fn with_image(mut self, height: usize, width: usize) -> Self {
         self.image = (height * width == self.n_features).then_some((height, width));
         self
+    }
+
+    /// Says how much each row counts, in training and where it is validated on: the mean loss is the sum of the rows' losses
+    /// times their weights, divided by the sum of the weights, as in scikit-learn (`sample_weight`).
+    ///
+    /// # Errors
+    /// When there is not one weight for each row, or a weight is negative or not finite, or all are zero.
+    pub fn with_weights(self, weights: Vec<f64>) -> Result<Self, DatasetError> {
+        if weights.len() != self.n_samples() {
+            return Err(DatasetError::Weights { inputs: self.n_samples(), weights: weights.len() });
+        }
+        let is_bad = |w: &f64| !w.is_finite() || *w < 0.0;
+        let all_zero = || weights.iter().all(|&w| w == 0.0).then_some(0);
+        if let (false, Some(row)) = (weights.is_empty(), weights.iter().position(is_bad).or_else(all_zero)) {
+            return Err(DatasetError::Weight { row, weight: weights[row] });
+        }
+        Ok(Self { weights: Some(weights.into()), ..self })
     }
 
     /// Rows.
@@ -164,6 +198,11 @@ impl Dataset {
     /// The targets, if there are any.
     pub fn targets(&self) -> Option<&Targets> {
         self.targets.as_ref()
+    }
+
+    /// How much each row counts, where not all count the same.
+    pub fn weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
     }
 
     /// Height and width, when the rows are images.
@@ -215,7 +254,8 @@ impl Dataset {
                 Targets::Values { values: gather(values, *n_outputs, rows), n_outputs: *n_outputs }
             }
         });
-        Self { inputs: Arc::new(inputs), targets, ..*self }
+        let weights = self.weights.as_ref().map(|weights| gather(weights, 1, rows).into());
+        Self { inputs: Arc::new(inputs), targets, weights, ..*self }
     }
 }
 

@@ -29,6 +29,17 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
+    /// What the sum of the rows' losses is divided by: their number, or the sum of their weights.
+    pub fn total(&self) -> f64 {
+        let Some(weights) = self.data.weights() else { return self.rows.len() as f64 };
+        let of_row = |i| weights[self.rows.get(i) as usize];
+        match (0..self.rows.len()).map(of_row).sum() {
+            // Rows that do not count at all have no loss and no gradient.
+            0.0 => f64::INFINITY,
+            total => total,
+        }
+    }
+
     /// All rows in their order and as they are, for a network whose first layer lies upright.
     pub fn new(data: &'a Dataset, factor: f64) -> Self {
         let rows = Rows::All(data.n_samples());
@@ -270,30 +281,49 @@ impl Deforming {
     }
 }
 
-/// As [`Gather`], for the rows' targets.
+/// What rows should give.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub targets: TargetRows<'a>,
+    /// How much each row counts, where not all count the same.
+    pub weights: Option<&'a [f64]>,
+}
+
+/// As [`Gather`], for the rows' targets and weights.
 #[derive(Default)]
 pub(crate) struct GatherTargets {
     labels: Vec<u32>,
     values: Vec<f64>,
+    weights: Vec<f64>,
 }
 
 impl GatherTargets {
     /// Targets of the rows `first..first + n` of a source, if it has any.
-    pub fn rows<'a>(&'a mut self, source: Source<'a>, first: usize, n: usize) -> Option<TargetRows<'a>> {
-        let targets = source.data.targets()?;
-        let Rows::Some(rows) = source.rows else { return Some(targets.rows(first..first + n)) };
-        let rows = rows[first..first + n].iter().map(|&row| row as usize);
-        Some(match targets {
+    pub fn rows<'a>(&'a mut self, source: Source<'a>, first: usize, n: usize) -> Option<Wanted<'a>> {
+        let (targets, weights) = (source.data.targets()?, source.data.weights());
+        let Rows::Some(rows) = source.rows else {
+            let range = first..first + n;
+            let weights = weights.map(|weights| &weights[range.clone()]);
+            return Some(Wanted { targets: targets.rows(range), weights });
+        };
+        let rows = || rows[first..first + n].iter().map(|&row| row as usize);
+        let targets = match targets {
             Targets::Classes { labels, .. } => {
                 self.labels.clear();
-                self.labels.extend(rows.map(|row| labels[row]));
+                self.labels.extend(rows().map(|row| labels[row]));
                 TargetRows::Classes(&self.labels)
             }
             Targets::Values { values, n_outputs: n } => {
                 self.values.clear();
-                rows.for_each(|row| self.values.extend_from_slice(&values[row * n..(row + 1) * n]));
+                rows().for_each(|row| self.values.extend_from_slice(&values[row * n..(row + 1) * n]));
                 TargetRows::Values(&self.values)
             }
-        })
+        };
+        let weights = weights.map(|weights| {
+            self.weights.clear();
+            self.weights.extend(rows().map(|row| weights[row]));
+            &self.weights[..]
+        });
+        Some(Wanted { targets, weights })
     }
 }

@@ -10,12 +10,13 @@ use steepest_kernels::{Float, Pool};
 
 use crate::batch_norm::{BatchNorm, Share};
 use crate::gather::{Block, Gather, GatherTargets, Source};
-use crate::head::{Coupling, Score};
+use crate::head::Coupling;
 use crate::locks::{get, lock};
 use crate::network::{Layer, Network};
 use crate::pass::{
     Activations, BLOCK, Batch, Deltas, bias_gradient, block_rows, blocks, deltas, even_blocks, to_outputs,
 };
+use crate::score::Score;
 
 /// A batch's rows, and what they are at each layer.
 pub(crate) struct HeldRows<T> {
@@ -93,7 +94,7 @@ impl<T: Float> HeldRows<T> {
         held.iter_mut().for_each(|held| get(held).gather.forget());
         if !self.norms.is_empty() {
             pass_normalised(held, &mut self.norms, batch, &rows, pool);
-            return total(held);
+            return score_of(held);
         }
         let is_alone = !head.predicts_by_batch();
         pool.run(rows.len(), &|b, _| {
@@ -103,7 +104,7 @@ impl<T: Float> HeldRows<T> {
                 held.learn(batch, first, n, None);
             }
         });
-        let mut score = if is_alone { total(held) } else { Score::default() };
+        let mut score = if is_alone { score_of(held) } else { Score::default() };
         if head.is_coupled() && !head.shift_is_harmless::<T>(&score) {
             let logits: Vec<&[T]> = (held.iter_mut().zip(&rows))
                 .map(|(held, &(_, _, n))| get(held).activations.logits(n))
@@ -113,7 +114,7 @@ impl<T: Float> HeldRows<T> {
                 let (_, first, n) = rows[b];
                 lock(&held[b]).learn(batch, first, n, Some(&coupling));
             });
-            score = total(held);
+            score = score_of(held);
         }
         score
     }
@@ -147,7 +148,7 @@ impl<T: Float> HeldRows<T> {
 }
 
 /// The score of all blocks.
-fn total<T>(held: &mut [Mutex<Held<T>>]) -> Score {
+fn score_of<T>(held: &mut [Mutex<Held<T>>]) -> Score {
     let mut score = Score::default();
     held.iter_mut().for_each(|held| score.add(get(held).score));
     score

@@ -156,6 +156,12 @@ impl<T: Float> Network<T> {
         network
     }
 
+    /// Becomes equal to a network of the same shape and layout, without allocation.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.parameters.copy_from_slice(&other.parameters);
+        self.statistics.copy_from_slice(&other.statistics);
+    }
+
     /// What is laid out as the parameters are, with the first layer's part upright.
     pub(crate) fn upright(&self, flat: &[T]) -> AlignedVec<T> {
         let mut flat = AlignedVec::from(flat);

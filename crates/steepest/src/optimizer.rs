@@ -1,7 +1,7 @@
 //! From gradients to new parameters.
 
 use serde::{Deserialize, Serialize};
-use steepest_kernels::{self as kernels, AdamStep, Float};
+use steepest_kernels::{self as kernels, AdamStep, Float, RmspropStep};
 
 /// The rule that parameters follow; the learning rate comes from the [`crate::Schedule`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +24,15 @@ pub enum Optimizer {
         /// Decoupled decay of weights (not of biases).
         weight_decay: f64,
     },
+    /// RMSprop (PyTorch's form).
+    Rmsprop {
+        /// Decay of the mean of squared gradients.
+        alpha: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
+        /// How much of the running sum of scaled gradients stays each step.
+        momentum: f64,
+    },
 }
 
 /// The optimizers by the names that a recipe uses.
@@ -40,6 +49,8 @@ pub enum OptimizerKind {
     Adam,
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
     Adamw,
+    /// RMSprop (Tieleman and Hinton 2012).
+    Rmsprop,
 }
 
 impl Optimizer {
@@ -47,6 +58,7 @@ impl Optimizer {
     pub fn memory(&self) -> usize {
         match self {
             Self::Sgd { momentum, .. } => usize::from(*momentum != 0.0),
+            Self::Rmsprop { momentum, .. } => 1 + usize::from(*momentum != 0.0),
             Self::Adam { .. } => 2,
         }
     }
@@ -82,40 +94,57 @@ impl Optimizer {
                 };
                 kernels::adam(&step, d, first, second, w);
             }
+            Self::Rmsprop { alpha, epsilon, momentum } => {
+                let step = RmspropStep {
+                    rate: t(rate),
+                    alpha: t(alpha),
+                    epsilon: t(epsilon),
+                    momentum: t(momentum),
+                };
+                kernels::rmsprop(&step, d, first, second, w);
+            }
         }
     }
 }
 
 /// One step of an optimizer.
 #[derive(Clone, Copy)]
-pub(crate) struct UpdateRule<'a> {
-    pub optimizer: &'a Optimizer,
+pub(crate) struct UpdateRule {
+    pub optimizer: Optimizer,
     /// Counts from 1.
     pub step: u64,
     pub rate: f64,
+    /// Where parameters have a running mean: the part of the way that it goes towards them.
+    pub mean_rate: f64,
 }
 
-/// Some parameters, with what lies in the same places of the gradient and of the optimizer's memory.
+/// Some parameters, with what lies in the same places of the gradient, the optimizer's memory and the parameters' mean.
 #[derive(Default)]
 pub(crate) struct Piece<'a, T> {
     pub gradient: &'a mut [T],
     pub parameters: &'a mut [T],
     /// Empty where an optimizer remembers less.
     pub memory: [&'a mut [T]; 2],
+    /// Empty where no mean is kept.
+    pub mean: &'a mut [T],
 }
 
 impl<'a, T: Float> Piece<'a, T> {
     /// Cuts off the first `n`.
     pub fn cut(&mut self, n: usize) -> Self {
         let first = |all: &mut &'a mut [T]| all.split_off_mut(..n).unwrap_or_default();
-        let Self { gradient, parameters, memory: [one, two] } = self;
-        Self { gradient: first(gradient), parameters: first(parameters), memory: [first(one), first(two)] }
+        let Self { gradient, parameters, memory: [one, two], mean } = self;
+        let memory = [first(one), first(two)];
+        Self { gradient: first(gradient), parameters: first(parameters), memory, mean: first(mean) }
     }
 
-    /// Moves the parameters along the gradient.
+    /// Moves the parameters along the gradient, and their mean after them.
     pub fn update(&mut self, rule: UpdateRule, are_weights: bool) {
-        let UpdateRule { optimizer, step, rate } = rule;
+        let UpdateRule { optimizer, step, rate, mean_rate } = rule;
         let memory = self.memory.each_mut().map(|m| &mut **m);
         optimizer.update(step, rate, are_weights, self.gradient, memory, self.parameters);
+        if !self.mean.is_empty() {
+            kernels::lerp(T::from_f64(mean_rate), self.parameters, self.mean);
+        }
     }
 }

@@ -3,9 +3,10 @@
 use steepest_kernels::{self as kernels, AlignedVec, Float, Ink, Inputs};
 
 use crate::dropout::{Dropout, RowsDropout};
-use crate::gather::{Block, Source};
-use crate::head::{Coupling, Head, Score, TargetRows};
+use crate::gather::{Block, Source, Wanted};
+use crate::head::{Coupling, Head};
 use crate::network::{Layer, Network};
+use crate::score::Score;
 
 /// Rows that shards are made of, and that go through most networks together: enough to use each weight many times while it
 /// is in a register, few enough for their activations to stay in the second cache.
@@ -29,6 +30,8 @@ pub(crate) struct Batch<'a, T> {
     pub network: &'a Network<T>,
     pub head: &'a Head,
     pub dropout: Option<&'a Dropout>,
+    /// What the sum of the rows' losses is divided by: their number, or the sum of their weights.
+    pub total: f64,
 }
 
 impl<T> Batch<'_, T> {
@@ -117,22 +120,24 @@ impl<T: Float> Activations<T> {
     pub fn head(
         &mut self,
         batch: &Batch<T>,
-        targets: Option<TargetRows>,
+        wanted: Option<Wanted>,
         n: usize,
         coupling: Option<&Coupling<T>>,
         deltas: &mut Deltas<T>,
     ) -> Score {
         let (last, width) = (self.z.len() - 1, batch.head.n_outputs());
-        let Some(targets) = targets else { return Score::default() };
+        let Some(Wanted { targets, weights }) = wanted else { return Score::default() };
         let (z, delta) = (&self.z[last][..n * width], &mut deltas[last][..n * width]);
-        let batch_rows = batch.source.rows.len();
-        if let Some(score) = batch.head.learn_class(z, coupling, targets, batch_rows, delta) {
+        let Batch { head, total, .. } = *batch;
+        if weights.is_none()
+            && let Some(score) = head.learn_class(z, coupling, targets, total, delta)
+        {
             return score;
         }
         let (p, log_sums) = (&mut self.a[last][..n * width], &mut self.log_sums[..n]);
-        batch.head.forward(z, coupling, p, log_sums);
-        batch.head.delta(p, targets, batch_rows, delta);
-        batch.head.score(z, p, log_sums, targets)
+        head.forward(z, coupling, p, log_sums);
+        head.delta(p, targets, weights, total, delta);
+        head.score(z, p, log_sums, targets, weights)
     }
 
     /// From `delta` at the last layer's logits to those at the others'.

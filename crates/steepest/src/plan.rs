@@ -4,13 +4,14 @@ use crate::augment::Augmenter;
 use crate::batches::Batches;
 use crate::dataset::{Dataset, Inputs, Targets};
 use crate::error::Error;
-use crate::head::{Axis, DeltaRule, Head, Output, Shift};
+use crate::head::Output;
+use crate::head_quirks::{Axis, DeltaRule, Shift};
 use crate::init::Init;
+use crate::loss::{Loss, LossKind};
 use crate::network::NetworkSpec;
-use crate::optimizer::{Optimizer, OptimizerKind};
+use crate::plan_training::{batches, training};
 use crate::recipe::{NetworkRecipe, Recipe};
 use crate::recipe_values::{BatchSize, BiasGradient, ValSplit};
-use crate::schedule::Schedule;
 use crate::split::{Split, split};
 use crate::trainer::Training;
 
@@ -27,12 +28,12 @@ pub struct Plan {
     pub split: Split,
     /// Names of the classes; empty for regression.
     pub classes: Vec<String>,
+    /// How much rows of each class count in training; empty if all count the same.
+    pub class_weights: Vec<f64>,
     /// Height and width, when rows are images.
     pub image: Option<(usize, usize)>,
 }
 
-/// Epochs when neither epochs nor iterations are given.
-const DEFAULT_EPOCHS: u64 = 10;
 /// Some 16 GiB in single precision: more is a slip of the keyboard.
 const MOST_PARAMETERS: usize = 1 << 32;
 /// Pixels a side up to which places in an image are exact enough in single precision.
@@ -69,10 +70,12 @@ impl Plan {
 
         let (output, n_outputs, classes) = outputs(recipe.network.output, data)?;
         recipe.network.output = Some(output);
+        check_loss(&mut recipe, output, data)?;
         check_start(&recipe)?;
         check_quirks(&recipe, output)?;
         check_noise(&recipe)?;
         check_batch_norm(&recipe, n_rows - n_validation)?;
+        check_label_smoothing(&recipe, output, &classes)?;
         check(
             recipe.training.patience.is_none() || n_validation > 0 || recipe.data.validation.is_some(),
             || {
@@ -105,10 +108,32 @@ impl Plan {
 
         let shuffle = recipe.data.shuffle.then_some(recipe.quirks.split_shuffle.unwrap_or_default());
         let split = split(n_rows, n_validation, shuffle, recipe.seed);
-        let head = Head::new(output, n_outputs, recipe.quirks.head());
+        let head = recipe.head(output, n_outputs);
         let augmenter = augmenter(&recipe, data)?;
         let training = training(&mut recipe, head, split.train.len(), augmenter)?;
-        Ok(Self { recipe, network, training, split, classes, image: data.image() })
+        let class_weights = match &recipe.training.class_weight {
+            None => Vec::new(),
+            Some(class_weight) => class_weight.of_classes(data, &split.train)?,
+        };
+        Ok(Self { recipe, network, training, split, classes, class_weights, image: data.image() })
+    }
+
+    /// The rows to learn from, each with the weight of its class, if classes have weights, times its own, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::Plan`] when no row counts.
+    pub fn weighted(&self, train: Dataset) -> Result<Dataset, Error> {
+        let Some(Targets::Classes { labels, .. }) =
+            train.targets().filter(|_| !self.class_weights.is_empty())
+        else {
+            return Ok(train);
+        };
+        let own = |row: usize| train.weights().map_or(1.0, |weights| weights[row]);
+        let of_row = |(row, &label): (usize, &u32)| own(row) * self.class_weights[label as usize];
+        let weights = labels.iter().enumerate().map(of_row).collect();
+        train.with_weights(weights).map_err(|e| {
+            Error::Plan(format!("training.class_weight gives no row to learn from a weight that counts: {e}"))
+        })
     }
 
     /// Checks that a data set has this plan's inputs, and targets of the same kind.
@@ -134,6 +159,7 @@ impl Plan {
         match data.targets() {
             Some(Targets::Values { values, n_outputs }) => {
                 check_values(self.training.head.output(), values, *n_outputs)
+                    .and_then(|()| check_counts(self.training.head.loss(), values))
                     .map_err(|e| Error::Plan(format!("{what}: {e}")))
             }
             _ => Ok(()),
@@ -146,7 +172,7 @@ impl Plan {
     }
 }
 
-fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), Error> {
+pub(crate) fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), Error> {
     if holds { Ok(()) } else { Err(Error::Plan(message())) }
 }
 
@@ -216,6 +242,68 @@ fn check_start(recipe: &Recipe) -> Result<(), Error> {
     Ok(())
 }
 
+/// Checks that a loss is one for numbers, and fills in which.
+fn check_loss(recipe: &mut Recipe, output: Output, data: &Dataset) -> Result<(), Error> {
+    let network = &mut recipe.network;
+    check(network.loss.is_none() || output == Output::Identity, || {
+        format!(
+            "network.loss is for numbers with output \"identity\", but network.output is \"{}\", which has a loss of its \
+             own: leave network.loss out; or, if the targets are whole numbers that were taken for classes, write them \
+             with decimals, such as 3.0",
+            output.name()
+        )
+    })?;
+    if output != Output::Identity {
+        return Ok(());
+    }
+    let loss = *network.loss.get_or_insert(LossKind::Squared);
+    if loss == LossKind::Huber {
+        let delta = *network.huber_delta.get_or_insert(1.0);
+        check(delta > 0.0 && delta.is_finite(), || {
+            format!("network.huber_delta is {delta}: expected a number above 0")
+        })?;
+    }
+    match data.targets() {
+        Some(Targets::Values { values, .. }) => check_counts(recipe.head(output, 1).loss(), values),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that numbers can be the targets of a loss: counts are not negative.
+fn check_counts(loss: Loss, values: &[f64]) -> Result<(), Error> {
+    match values.iter().find(|&&y| loss == Loss::Poisson && y < 0.0) {
+        None => Ok(()),
+        Some(y) => Err(Error::Plan(format!(
+            "there is a target {y}, but network.loss = \"poisson\" is for counts, from 0 on: use another loss"
+        ))),
+    }
+}
+
+/// Checks that label smoothing is a part, and that there are one-hot targets to smooth.
+fn check_label_smoothing(recipe: &Recipe, output: Output, classes: &[String]) -> Result<(), Error> {
+    let Some(smoothing) = recipe.training.label_smoothing else { return Ok(()) };
+    check((0.0..1.0).contains(&smoothing), || {
+        format!(
+            "training.label_smoothing is {smoothing}: expected a number from 0 on and below 1, such as 0.1"
+        )
+    })?;
+    check(smoothing == 0.0 || output == Output::Softmax && !classes.is_empty(), || {
+        let output = output.name();
+        let targets = if classes.is_empty() { "the targets are numbers" } else { "the targets are classes" };
+        format!(
+            "training.label_smoothing is for softmax on classes, but network.output is \"{output}\" and {targets}: \
+             leave it out, or use output \"softmax\" with classes"
+        )
+    })?;
+    let quirks = recipe.quirks.head();
+    let is_textbook = quirks.axis == Axis::default() && quirks.rule == DeltaRule::default();
+    check(smoothing == 0.0 || is_textbook, || {
+        "training.label_smoothing changes the targets of cross-entropy, which quirks.softmax_axis and quirks.delta_rule \
+         replace: leave it out, or all quirks with --textbook"
+            .into()
+    })
+}
+
 /// Refuses quirks that have no meaning, or that would change nothing.
 fn check_quirks(recipe: &Recipe, output: Output) -> Result<(), Error> {
     let quirks = &recipe.quirks;
@@ -230,7 +318,7 @@ fn check_quirks(recipe: &Recipe, output: Output) -> Result<(), Error> {
     ];
     for (key, is_set) in of_softmax {
         check(output == Output::Softmax || !is_set, || {
-            let output = if output == Output::Sigmoid { "sigmoid" } else { "identity" };
+            let output = output.name();
             format!(
                 "quirks.{key} is for softmax, but network.output is \"{output}\": \
                  leave it out, or all quirks with --textbook"
@@ -324,89 +412,4 @@ fn augmenter(recipe: &Recipe, data: &Dataset) -> Result<Option<Augmenter>, Error
         format!("augment.elastic_sigma is {sigma}: expected a number of pixels, 1 or more")
     })?;
     Ok(Some(Augmenter::new(augment, (height, width), recipe.seed)))
-}
-
-fn training(
-    recipe: &mut Recipe,
-    head: Head,
-    n_train: usize,
-    augmenter: Option<Augmenter>,
-) -> Result<Training, Error> {
-    let r = &mut recipe.training;
-    check(r.epochs.is_none() || r.iterations.is_none(), || {
-        "training.epochs and training.iterations exclude each other: give one".into()
-    })?;
-    check(r.epochs != Some(0) && r.iterations != Some(0), || "training needs at least one step".into())?;
-    check(r.report_every != Some(0) && r.validate_every != Some(0), || {
-        "training.report_every and training.validate_every count iterations: expected 1 or more".into()
-    })?;
-    check(r.patience != Some(0), || {
-        "training.patience is 0: expected 1 or more validations, or leave it out to train to the end".into()
-    })?;
-    if r.epochs.is_none() && r.iterations.is_none() {
-        r.epochs = Some(DEFAULT_EPOCHS);
-    }
-    for (key, value, lowest, highest) in [
-        ("lr", r.lr, 0.0, f64::MAX),
-        ("momentum", r.momentum, 0.0, 1.0),
-        ("beta1", r.beta1, 0.0, 1.0),
-        ("beta2", r.beta2, 0.0, 1.0),
-        ("epsilon", r.epsilon, 0.0, f64::MAX),
-        ("weight_decay", r.weight_decay, 0.0, f64::MAX),
-        ("l2", r.l2, 0.0, f64::MAX),
-        ("warmup_epochs", r.warmup_epochs, 0.0, f64::MAX),
-        ("decay", r.decay, 0.0, f64::MAX),
-        ("end", r.end, 0.0, f64::MAX),
-    ] {
-        let at_most = if highest == 1.0 { " and below 1" } else { "" };
-        let fits = value >= lowest && value <= highest && (highest != 1.0 || value < 1.0);
-        check(fits, || format!("training.{key} is {value}: expected a number from {lowest} on{at_most}"))?;
-    }
-    check(r.lr > 0.0, || "training.lr is 0: nothing would be learnt".into())?;
-    check(r.decay_epochs > 0.0, || {
-        format!("training.decay_epochs is {}: expected more than 0", r.decay_epochs)
-    })?;
-    let optimizer = match r.optimizer {
-        OptimizerKind::Sgd => Optimizer::Sgd { momentum: 0.0, nesterov: false },
-        OptimizerKind::Momentum => Optimizer::Sgd { momentum: r.momentum, nesterov: false },
-        OptimizerKind::Nesterov => Optimizer::Sgd { momentum: r.momentum, nesterov: true },
-        kind => Optimizer::Adam {
-            beta1: r.beta1,
-            beta2: r.beta2,
-            epsilon: r.epsilon,
-            weight_decay: if kind == OptimizerKind::Adamw { r.weight_decay } else { 0.0 },
-        },
-    };
-    let schedule = Schedule {
-        kind: r.schedule,
-        rate: r.lr,
-        warmup_epochs: r.warmup_epochs,
-        decay: r.decay,
-        decay_epochs: r.decay_epochs,
-        end: r.end,
-    };
-    let (epochs, iterations, l2) = (r.epochs, r.iterations, r.l2);
-    let steps_per_epoch = batches(recipe, n_train).steps_per_epoch();
-    let total = iterations.or_else(|| epochs.and_then(|epochs| epochs.checked_mul(steps_per_epoch)));
-    Ok(Training {
-        head,
-        optimizer,
-        schedule,
-        l2,
-        sum_bias_gradient: recipe.quirks.bias_gradient == Some(BiasGradient::Summed),
-        total_steps: total.ok_or_else(|| Error::Plan("training.epochs is too large".into()))?,
-        divide_by: recipe.data.divide_by.unwrap_or(1.0),
-        augmenter,
-        noise: recipe.data.noise,
-        dropout: recipe.network.dropout,
-        seed: recipe.seed,
-    })
-}
-
-fn batches(recipe: &Recipe, n_train: usize) -> Batches {
-    let size = match recipe.training.batch_size {
-        BatchSize::Full => None,
-        BatchSize::Rows(n) => Some(n),
-    };
-    Batches::new(n_train, size, recipe.training.sampling, recipe.seed)
 }

@@ -6,11 +6,12 @@ use steepest_kernels::{Float, Pool};
 
 use crate::dataset::{Dataset, Targets};
 use crate::gather::{Gather, Source};
-use crate::head::{Head, Score};
+use crate::head::Head;
 use crate::layout;
 use crate::locks::{get, lock};
 use crate::network::Network;
 use crate::pass::{Activations, BLOCK, block_rows};
+use crate::score::Score;
 
 /// Rows that one task takes: whole blocks of any size.
 const TASK: usize = 4 * BLOCK;
@@ -50,13 +51,21 @@ pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool:
     out
 }
 
-/// Mean loss and accuracy of logits, taken as one batch where the head looks at the whole batch.
+/// Mean loss and accuracy of logits, taken as one batch where the head looks at the whole batch. With `weights` the loss is
+/// the weighted mean; the accuracy is not.
 ///
 /// # Panics
-/// When `targets` are for another number of rows.
-pub fn evaluate<T: Float>(head: &Head, logits: &[T], targets: &Targets, pool: &mut Pool) -> Evaluation {
+/// When `targets` or `weights` are for another number of rows.
+pub fn evaluate<T: Float>(
+    head: &Head,
+    logits: &[T],
+    targets: &Targets,
+    weights: Option<&[f64]>,
+    pool: &mut Pool,
+) -> Evaluation {
     let n = targets.n_samples();
     assert_eq!(n * head.n_outputs(), logits.len());
+    assert!(weights.is_none_or(|weights| weights.len() == n));
     let coupling = head.coupling(logits);
     let mut parts: Vec<_> =
         logits.chunks(TASK * head.n_outputs()).map(|z| (z, Mutex::new(Score::default()))).collect();
@@ -64,16 +73,18 @@ pub fn evaluate<T: Float>(head: &Head, logits: &[T], targets: &Targets, pool: &m
         let (z, score) = &parts[task];
         let (p, log_sums) = head.predictions(z, coupling.as_ref());
         let first = task * TASK;
-        let score_of = head.score(z, &p, &log_sums, targets.rows(first..first + log_sums.len()));
+        let rows = first..first + log_sums.len();
+        let weights = weights.map(|weights| &weights[rows.clone()]);
+        let score_of = head.score(z, &p, &log_sums, targets.rows(rows), weights);
         *lock(score) = score_of;
     });
     let mut total = Score::default();
     parts.iter_mut().for_each(|(_, score)| total.add(*get(score)));
-    summarize(head, total, n)
+    summarize(head, total, n, weights.map_or(n as f64, |weights| weights.iter().sum()))
 }
 
-/// From sums over `n` rows to means.
-pub(crate) fn summarize(head: &Head, score: Score, n: usize) -> Evaluation {
+/// From sums over `n` rows, whose weights sum to `total`, to means.
+pub(crate) fn summarize(head: &Head, score: Score, n: usize, total: f64) -> Evaluation {
     let accuracy = (head.output() != crate::Output::Identity).then(|| score.correct as f64 / n as f64);
-    Evaluation { loss: score.loss / n as f64, accuracy }
+    Evaluation { loss: score.loss / total, accuracy }
 }

@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
 use crate::error::Error;
-use crate::head::{Axis, DeltaRule, HeadQuirks, Output, Shift};
-use crate::optimizer::OptimizerKind;
-use crate::recipe_values::{BatchSize, BiasGradient, Precision, ValSplit, text_or_number};
-use crate::schedule::ScheduleKind;
+use crate::head::{Head, Output};
+use crate::head_quirks::{Axis, DeltaRule, HeadQuirks, Shift};
+use crate::loss::{Loss, LossKind};
+use crate::recipe_training::TrainingRecipe;
+use crate::recipe_values::{BiasGradient, Precision, ValSplit, text_or_number};
 use crate::split::SplitShuffle;
-use crate::{Activation, Init, Sampling};
+use crate::{Activation, Init};
 
 /// An experiment. Every key has a default; unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +80,12 @@ pub struct NetworkRecipe {
     /// Output activation and loss. By default softmax for classes, identity for numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Output>,
+    /// Loss of an identity output. By default the squared error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<LossKind>,
+    /// Where Huber's loss changes from squared to linear. By default at 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub huber_delta: Option<f64>,
     /// Whether layers have biases.
     pub bias: bool,
     /// Whether the sums of hidden layers are normalised over each batch.
@@ -91,57 +98,6 @@ pub struct NetworkRecipe {
     pub weights: Init,
     /// Initial biases.
     pub biases: Init,
-}
-
-/// `[training]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainingRecipe {
-    /// Passes over the data. Excludes `iterations`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub epochs: Option<u64>,
-    /// Steps. Excludes `epochs`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub iterations: Option<u64>,
-    /// Rows of a step, or `"full"`.
-    pub batch_size: BatchSize,
-    /// How mini-batches are drawn.
-    pub sampling: Sampling,
-    /// Update rule.
-    pub optimizer: OptimizerKind,
-    /// Learning rate.
-    pub lr: f64,
-    /// Of `momentum` and `nesterov`.
-    pub momentum: f64,
-    /// Of `adam` and `adamw`.
-    pub beta1: f64,
-    /// Of `adam` and `adamw`.
-    pub beta2: f64,
-    /// Of `adam` and `adamw`.
-    pub epsilon: f64,
-    /// Decoupled decay of `adamw`.
-    pub weight_decay: f64,
-    /// L2 penalty: half of this times the sum of squared weights (not biases) joins the loss.
-    pub l2: f64,
-    /// The learning rate's course.
-    pub schedule: ScheduleKind,
-    /// Epochs in which the learning rate rises linearly to `lr`.
-    pub warmup_epochs: f64,
-    /// Factor of the schedules `step` and `exponential`.
-    pub decay: f64,
-    /// Epochs between factors of `step`.
-    pub decay_epochs: f64,
-    /// What `cosine` ends at, as a part of `lr`.
-    pub end: f64,
-    /// Stop when the validation loss has not improved for so many validations, and restore the best weights.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub patience: Option<u64>,
-    /// Report every so many iterations. By default at the end of each epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub report_every: Option<u64>,
-    /// Validate after every so many iterations, from the first on. By default whenever a report is due.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validate_every: Option<u64>,
 }
 
 /// `[quirks]`: mistakes of the notebooks, each off by default.
@@ -206,38 +162,13 @@ impl Default for NetworkRecipe {
             hidden: vec![128],
             activation: Activation::Relu,
             output: None,
+            loss: None,
+            huber_delta: None,
             bias: true,
             batch_norm: false,
             dropout: 0.0,
             weights: Init::HeNormal,
             biases: Init::Zeros,
-        }
-    }
-}
-
-impl Default for TrainingRecipe {
-    fn default() -> Self {
-        Self {
-            epochs: None,
-            iterations: None,
-            batch_size: BatchSize::Rows(128),
-            sampling: Sampling::Shuffle,
-            optimizer: OptimizerKind::Adam,
-            lr: 0.001,
-            momentum: 0.9,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.01,
-            l2: 0.0,
-            schedule: ScheduleKind::Constant,
-            warmup_epochs: 0.0,
-            decay: 0.1,
-            decay_epochs: 10.0,
-            end: 0.0,
-            patience: None,
-            report_every: None,
-            validate_every: None,
         }
     }
 }
@@ -269,6 +200,18 @@ impl Recipe {
             checked.map_err(|e| Error::Recipe(format!("in {path}: {}", e.message())))?;
         }
         table.try_into().map_err(|e: toml::de::Error| Error::Recipe(e.to_string()))
+    }
+
+    /// The output activation and the loss that it asks for, with `n_outputs` units.
+    pub fn head(&self, output: Output, n_outputs: usize) -> Head {
+        let smoothing = self.training.label_smoothing.unwrap_or(0.0);
+        let loss = match self.network.loss.unwrap_or(LossKind::Squared) {
+            LossKind::Squared => Loss::Squared,
+            LossKind::Mae => Loss::Absolute,
+            LossKind::Huber => Loss::Huber { delta: self.network.huber_delta.unwrap_or(1.0) },
+            LossKind::Poisson => Loss::Poisson,
+        };
+        Head::new(output, n_outputs, self.quirks.head()).with_label_smoothing(smoothing).with_loss(loss)
     }
 
     /// The recipe as TOML that [`Recipe::parse`] reads.
@@ -341,6 +284,7 @@ impl Quirks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::BatchSize;
 
     #[test]
     fn a_recipe_survives_writing_and_reading() {

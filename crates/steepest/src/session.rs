@@ -160,6 +160,7 @@ impl<T: Float> Session<T> {
         } else {
             data.select(&plan.split.train)
         };
+        let train = plan.weighted(train)?;
         let trainer = Trainer::new(plan.training.clone(), network, train, batches, threads);
         Ok(Self { plan, trainer, validation, epoch: EpochSums::default(), best: None, since_best: 0 })
     }
@@ -179,9 +180,9 @@ impl<T: Float> Session<T> {
         self.validation.as_ref()
     }
 
-    /// The model as it is now.
+    /// The model as it is now, of averaged parameters where the plan asks for them.
     pub fn model(&self) -> Model<T> {
-        Model::new(&self.plan, self.trainer.network())
+        Model::new(&self.plan, self.trainer.averaged())
     }
 
     /// Loss and accuracy of the model as it is now.
@@ -244,7 +245,7 @@ impl<T: Float> Session<T> {
         // What is not a number is not the best, either.
         let improves = loss < self.best.as_ref().map_or(f64::INFINITY, |best| best.loss);
         if improves {
-            self.best = Some(Best { loss, iteration, network: self.trainer.network() });
+            self.best = Some(Best { loss, iteration, network: self.trainer.averaged() });
             self.since_best = 0;
         } else {
             self.since_best += 1;

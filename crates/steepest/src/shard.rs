@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use steepest_kernels::{self as kernels, AlignedVec, Float, Pool};
 
 use crate::gather::{Gather, GatherTargets};
-use crate::head::{Coupling, Score};
+use crate::head::Coupling;
 use crate::held::{HeldRows, Passed};
 use crate::locks::{get, lock};
 use crate::network::Network;
 use crate::pass::{Activations, BLOCK, Batch, Deltas, block_rows, blocks, deltas, even_blocks};
+use crate::score::Score;
 
 /// What a step by rows works with.
 pub(crate) struct Shards<T> {

@@ -36,7 +36,8 @@ impl<T: Float> Trainer<T> {
         let noise = training.noise_of(step.iteration);
         let source = Source { rows, epoch, augmenter, noise, ..Source::new(data, factor) };
         let dropout = training.dropout_of(step.iteration, before.layers().len() - 1);
-        let batch = Batch { source, network: &before, head, dropout: dropout.as_ref() };
+        let (dropout, total) = (dropout.as_ref(), source.total());
+        let batch = Batch { source, network: &before, head, dropout, total };
         // The same pass again, in one block. The gradient of the parameters is the trainer's own.
         let mut held = HeldRows::in_blocks(&before, n, n);
         held.pass(&batch, &mut Pool::new(1));

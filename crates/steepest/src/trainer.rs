@@ -9,6 +9,7 @@ use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool};
 
 use crate::augment::Augmenter;
 use crate::batches::{Batches, Rows};
+use crate::clip::clip_factor;
 use crate::dataset::Dataset;
 use crate::dropout::Dropout;
 use crate::error::Error;
@@ -23,7 +24,7 @@ use crate::optimizer::{Optimizer, Piece, UpdateRule};
 use crate::parts::Parts;
 use crate::pass::Batch;
 use crate::predict::{self, Evaluation, summarize};
-use crate::schedule::Schedule;
+use crate::schedule::{Plateau, Schedule};
 use crate::shard::Shards;
 
 /// What a [`Trainer`] does in each step.
@@ -37,6 +38,11 @@ pub struct Training {
     pub schedule: Schedule,
     /// L2 penalty: `l2 / 2` times the sum of squared weights (not biases) is added to the loss.
     pub l2: f64,
+    /// Decay of the running mean of the parameters (and of the statistics of batch normalisation) that is validated and saved;
+    /// none to do so with the parameters themselves. Early on it is less: see [`Training::mean_decay`].
+    pub ema: Option<f64>,
+    /// The gradient's norm may be this much; longer ones are shortened (PyTorch's `clip_grad_norm_`).
+    pub clip_norm: Option<f64>,
     /// Notebook 2's bias gradient: for every bias of a layer, the sum over all of them.
     pub sum_bias_gradient: bool,
     /// Steps in all, which schedules end at.
@@ -63,6 +69,13 @@ impl Training {
     pub(crate) fn dropout_of(&self, step: u64, n_hidden: usize) -> Option<Dropout> {
         Dropout::new(self.dropout, self.seed, step, n_hidden)
     }
+
+    /// Decay of the parameters' mean in step `step`, counted from 1: at most `(1 + step) / (10 + step)`, so that the mean
+    /// soon forgets where training began (TensorFlow's `ExponentialMovingAverage` with `num_updates`).
+    pub fn mean_decay(&self, step: u64) -> f64 {
+        let step = step as f64;
+        self.ema.unwrap_or(0.0).min((1.0 + step) / (10.0 + step))
+    }
 }
 
 /// Trains one network on one data set. Silent and without a clock: it is stepped from outside.
@@ -81,9 +94,18 @@ pub struct Trainer<T> {
     gradient: AlignedVec<T>,
     /// The optimizer's memory, laid out as the parameters.
     memory: [AlignedVec<T>; 2],
+    /// The network's running mean, where there is one, laid out as the network.
+    mean: Option<Network<T>>,
     step: u64,
-    /// A step at whose beginning all was well, and parameters and statistics then.
-    last_good: (u64, [AlignedVec<T>; 2]),
+    plateau: Plateau,
+    last_good: Good<T>,
+}
+
+/// A network that is known to be good, and its mean.
+struct Good<T> {
+    iteration: u64,
+    network: Network<T>,
+    mean: Option<Network<T>>,
 }
 
 /// How a step's gradient is computed.
@@ -136,13 +158,15 @@ impl<T: Float> Trainer<T> {
             (layout_for(network.spec(), &data), Vec::new())
         };
         let network = network.laid_out(&layout);
+        let mean = training.ema.map(|_| network.clone());
         let n_parameters = network.parameters.len();
         let memory =
             |i: usize| AlignedVec::zeros(if i < training.optimizer.memory() { n_parameters } else { 0 });
         Self {
             memory: [memory(0), memory(1)],
             gradient: AlignedVec::zeros(n_parameters),
-            last_good: (0, [network.parameters.clone(), network.statistics.clone()]),
+            last_good: Good { iteration: 0, network: network.clone(), mean: mean.clone() },
+            mean,
             work: None,
             pool,
             training,
@@ -151,6 +175,7 @@ impl<T: Float> Trainer<T> {
             patches,
             batches,
             step: 0,
+            plateau: Plateau::new(),
         }
     }
 
@@ -169,13 +194,20 @@ impl<T: Float> Trainer<T> {
         self.network.laid_out(&Layout::Upright)
     }
 
-    /// Goes on from these parameters and statistics.
+    /// A copy of the network to validate and to save: the running mean where there is one ([`Training::ema`]), else the
+    /// network as it is.
+    pub fn averaged(&self) -> Network<T> {
+        self.mean.as_ref().unwrap_or(&self.network).laid_out(&Layout::Upright)
+    }
+
+    /// Goes on from these parameters and statistics, and their mean with them.
     ///
     /// # Panics
     /// When the network has another shape.
     pub fn set_network(&mut self, network: &Network<T>) {
         assert!(network.spec() == self.network.spec());
         self.network = network.laid_out(self.network.layout());
+        self.mean = self.mean.is_some().then(|| self.network.clone());
     }
 
     /// What each step does.
@@ -188,7 +220,8 @@ impl<T: Float> Trainer<T> {
         &self.data
     }
 
-    /// The gradient of the last [`Trainer::gradients`], laid out as the parameters.
+    /// The gradient of the last [`Trainer::gradients`], laid out as the parameters; of the last [`Trainer::step`] as it was
+    /// descended, shortened if it was too long.
     pub fn gradient(&self) -> AlignedVec<T> {
         self.network.upright(&self.gradient)
     }
@@ -198,10 +231,12 @@ impl<T: Float> Trainer<T> {
         self.batches.rows()
     }
 
-    /// Learning rate of a step.
+    /// Learning rate of a step; with [`Course::Adaptive`] of the one that comes next or is under way.
+    ///
+    /// [`Course::Adaptive`]: crate::Course::Adaptive
     pub fn rate(&self, iteration: u64) -> f64 {
-        let training = &self.training;
-        training.schedule.rate(iteration, self.batches.steps_per_epoch(), training.total_steps)
+        let Training { schedule, total_steps, .. } = self.training;
+        self.plateau.factor * schedule.rate(iteration, self.batches.steps_per_epoch(), total_steps)
     }
 
     /// Threads at work.
@@ -216,7 +251,7 @@ impl<T: Float> Trainer<T> {
     pub fn step(&mut self) -> Result<Step, Error> {
         let (step, is_updated) = self.pass(true)?;
         if is_updated {
-            self.step += 1;
+            self.end_step();
         } else {
             self.update();
         }
@@ -234,13 +269,15 @@ impl<T: Float> Trainer<T> {
     /// [`Trainer::gradients`]; also says whether the parameters were updated at once, which only happens if they `may` be, and
     /// changes no bit.
     fn pass(&mut self, may_update: bool) -> Result<(Step, bool), Error> {
-        let rate = self.rate(self.step);
+        self.plateau.begin(self.training.schedule.course, self.batches.epoch());
+        let rule = self.rule();
         // Nothing must happen to the gradient in between; and parameters are only copied when they are known to be good.
         let updates = may_update
             && self.training.l2 == 0.0
+            && self.training.clip_norm.is_none()
             && !self.training.sum_bias_gradient
             && !self.step.is_multiple_of(SNAPSHOT_STEPS);
-        let Self { training, network, data, patches, batches, pool, work, gradient, memory, .. } = self;
+        let Self { training, network, data, patches, batches, pool, work, gradient, memory, mean, .. } = self;
         let epoch = batches.epoch();
         let ends_epoch = batches.draw();
         let rows = batches.rows();
@@ -249,7 +286,8 @@ impl<T: Float> Trainer<T> {
         let (augmenter, noise) = (training.augmenter.as_ref(), training.noise_of(self.step));
         let source = Source { data, rows, epoch, factor, turned, patches, augmenter, noise };
         let dropout = training.dropout_of(self.step, network.layers().len() - 1);
-        let batch = Batch { source, network, head: &training.head, dropout: dropout.as_ref() };
+        let (head, dropout, total) = (&training.head, dropout.as_ref(), source.total());
+        let batch = Batch { source, network, head, dropout, total };
         let work = work.get_or_insert_with(|| Work::new(network, batches.largest(), pool.threads()));
         let (score, mut is_finite, is_updated) = match work {
             Work::ByRows(shards) => {
@@ -258,16 +296,14 @@ impl<T: Float> Trainer<T> {
             }
             Work::ByParameters(parts) => {
                 let score = parts.held.pass(&batch, pool);
-                let rule = UpdateRule { optimizer: &training.optimizer, step: self.step + 1, rate };
-                let memory = memory.each_mut().map(|m| &mut **m);
-                let all = Piece { gradient, parameters: &mut network.parameters, memory };
+                let all = whole(gradient, network, memory, mean);
                 (score, parts.gradients(source, pool, all, updates.then_some(rule)), updates)
             }
         };
         if let Some(held) = work.held() {
             held.note_statistics(n, &network.spec().layers(), &mut network.statistics);
         }
-        let mut loss = summarize(&training.head, score, n);
+        let mut loss = summarize(&training.head, score, n, total);
         if training.l2 > 0.0 {
             loss.loss += add_l2(network, training.l2, gradient);
             is_finite &= kernels::all_finite(gradient);
@@ -280,34 +316,30 @@ impl<T: Float> Trainer<T> {
             accuracy: loss.accuracy,
             ends_epoch,
         };
+        self.plateau.add(step.loss, n);
         self.check(step, is_finite).map(|step| (step, is_updated))
     }
 
     /// Passes a step on if its loss and its gradient are finite; else goes back to the last good parameters.
     fn check(&mut self, step: Step, gradient_is_finite: bool) -> Result<Step, Error> {
+        let good = &mut self.last_good;
         if !step.loss.is_finite() || !gradient_is_finite {
-            let (_, [parameters, statistics]) = &self.last_good;
-            self.network.parameters.copy_from_slice(parameters);
-            self.network.statistics.copy_from_slice(statistics);
-            return Err(Error::Diverged {
-                iteration: step.iteration,
-                loss: step.loss,
-                good: self.last_good.0,
-            });
+            self.network.copy_from(&good.network);
+            self.mean.iter_mut().zip(&good.mean).for_each(|(mean, good)| mean.copy_from(good));
+            return Err(Error::Diverged { iteration: step.iteration, loss: step.loss, good: good.iteration });
         }
         if step.iteration.is_multiple_of(SNAPSHOT_STEPS) {
-            let (iteration, [parameters, statistics]) = &mut self.last_good;
-            *iteration = step.iteration;
-            parameters.copy_from_slice(&self.network.parameters);
-            statistics.copy_from_slice(&self.network.statistics);
+            good.iteration = step.iteration;
+            good.network.copy_from(&self.network);
+            good.mean.iter_mut().zip(&self.mean).for_each(|(good, mean)| good.copy_from(mean));
         }
         Ok(step)
     }
 
     /// Moves the parameters along the gradient.
     pub fn update(&mut self) {
-        let rate = self.rate(self.step);
-        let Self { training, network, pool, gradient, memory, .. } = self;
+        let rule = self.rule();
+        let Self { training, network, pool, gradient, memory, mean, .. } = self;
         if training.sum_bias_gradient {
             for layer in network.layers() {
                 let d_bias = &mut gradient[layer.bias.clone()];
@@ -315,14 +347,15 @@ impl<T: Float> Trainer<T> {
                 d_bias.fill(sum);
             }
         }
-        self.step += 1;
-        let rule = UpdateRule { optimizer: &training.optimizer, step: self.step, rate };
-        let memory = memory.each_mut().map(|m| &mut **m);
         let is_little = gradient.len() <= PIECE;
+        let shorten = training.clip_norm.map(|most| clip_factor(gradient, most, pool)).filter(|&f| f < 1.0);
         let layers = network.spec().layers();
-        let pieces = pieces(layers, Piece { gradient, parameters: &mut network.parameters, memory });
+        let pieces = pieces(layers, whole(gradient, network, memory, mean));
         let update = |i: usize| {
             let (piece, are_weights) = &mut *lock(&pieces[i]);
+            if let Some(factor) = shorten {
+                kernels::scale(T::from_f64(factor), piece.gradient);
+            }
             piece.update(rule, *are_weights);
         };
         if is_little {
@@ -331,17 +364,41 @@ impl<T: Float> Trainer<T> {
         } else {
             pool.run(pieces.len(), &|i, _| update(i));
         }
+        self.end_step();
     }
 
-    /// Loss and accuracy of the network as it is on a data set with targets; with batch normalisation by its running statistics.
+    /// A step is done. Where the network has a mean, its statistics are averaged as the parameters were in [`Piece::update`].
+    fn end_step(&mut self) {
+        let rate = T::from_f64(self.rule().mean_rate);
+        if let Some(mean) = &mut self.mean {
+            kernels::lerp(rate, &self.network.statistics, &mut mean.statistics);
+        }
+        self.step += 1;
+    }
+
+    /// The update of the step that comes next, or that is under way.
+    fn rule(&self) -> UpdateRule {
+        let Training { optimizer, .. } = self.training;
+        let step = self.step + 1;
+        UpdateRule {
+            optimizer,
+            step,
+            rate: self.rate(self.step),
+            mean_rate: 1.0 - self.training.mean_decay(step),
+        }
+    }
+
+    /// Loss and accuracy of [`Trainer::averaged`] on a data set with targets; with batch normalisation by its running
+    /// statistics.
     ///
     /// # Panics
     /// When the data set has no targets.
     pub fn evaluate(&mut self, data: &Dataset) -> Evaluation {
-        let Self { training, network, pool, .. } = self;
+        let Self { training, network, mean, pool, .. } = self;
+        let network = mean.as_ref().unwrap_or(network);
         let logits = predict::logits(network, data, 1.0 / training.divide_by, pool);
         let targets = data.targets().unwrap_or_else(|| unreachable!("a plan evaluates on targets only"));
-        predict::evaluate(&training.head, &logits, targets, pool)
+        predict::evaluate(&training.head, &logits, targets, data.weights(), pool)
     }
 }
 
@@ -360,6 +417,21 @@ impl<T: Float> Work<T> {
             Self::ByRows(shards) => shards.held.as_ref(),
             Self::ByParameters(parts) => Some(&parts.held),
         }
+    }
+}
+
+/// All that is laid out as the parameters.
+fn whole<'a, T: Float>(
+    gradient: &'a mut [T],
+    network: &'a mut Network<T>,
+    memory: &'a mut [AlignedVec<T>; 2],
+    mean: &'a mut Option<Network<T>>,
+) -> Piece<'a, T> {
+    Piece {
+        gradient,
+        parameters: &mut network.parameters,
+        memory: memory.each_mut().map(|m| &mut **m),
+        mean: mean.as_mut().map_or(&mut [], |mean| &mut *mean.parameters),
     }
 }
 

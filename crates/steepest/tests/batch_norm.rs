@@ -153,6 +153,56 @@ fn folded_predictions_equal_unfolded_ones() {
     }
 }
 
+/// By shards and by parts of the gradient, on deformed images and with dropout.
+#[test]
+fn averaged_parameters_have_averaged_statistics() {
+    fn averaging<T: Float>(text: &str, threads: usize) -> Session<T> {
+        let data = images(400).with_image(16, 16);
+        Session::new(plan(text, &data), data, None, Start::default(), threads).unwrap()
+    }
+    for (hidden, batch_size) in ["[10, 6]", "[300, 20]"].into_iter().zip([50, 200]) {
+        let text = format!(
+            "[data]\nval_split = 0\n[network]\nhidden = {hidden}\nactivation = \"tanh\"\nbatch_norm = true\ndropout = 0.2\n\
+             [training]\nbatch_size = {batch_size}\niterations = 12\nema = 0.5\n[augment]\nrotation = 10\nelastic = 1"
+        );
+        let mut session = averaging::<f64>(&text, 2);
+        let all = |network: Network<f64>| [&*network.parameters, &*network.statistics].concat();
+        let mut expected = all(session.trainer().network());
+        for t in 1..=12 {
+            session.advance().unwrap();
+            let decay = f64::min(0.5, f64::from(1 + t) / f64::from(10 + t));
+            let now = all(session.trainer().network());
+            expected.iter_mut().zip(&now).for_each(|(mean, now)| *mean = decay * *mean + (1.0 - decay) * now);
+            assert_close("average", &all(session.trainer().averaged()), &expected, 1e-13);
+        }
+        let (network, averaged) = (session.trainer().network(), session.trainer().averaged());
+        let differ = |one: &[f64], other: &[f64]| one.iter().zip(other).filter(|(a, b)| a != b).count();
+        assert_eq!(differ(&network.statistics, &averaged.statistics), averaged.statistics.len());
+
+        // They are what is validated and saved.
+        let data = images(400);
+        let Inputs::Bytes(bytes) = data.inputs() else { unreachable!() };
+        let logits = unfolded(&averaged, bytes.iter().map(|&x| f64::from(x) / 255.0).collect());
+        let (model, mut pool) = (session.model(), Pool::new(1));
+        assert_close("model", &model.predict(&data, &mut pool).logits, &logits, 1e-12);
+        let loss = steepest::evaluate(&model.head, &logits, data.targets().unwrap(), None, &mut pool).loss;
+        assert_close("validation", &[session.evaluate(&data).loss], &[loss], 1e-12);
+
+        let bits = |threads: usize| {
+            let mut session = averaging::<f32>(&text, threads);
+            (0..12).for_each(|_| assert!(session.advance().is_ok()));
+            let averaged = session.trainer().averaged();
+            [&*averaged.parameters, &*averaged.statistics]
+                .concat()
+                .iter()
+                .map(|x| x.to_bits())
+                .collect::<Vec<_>>()
+        };
+        let one = bits(1);
+        assert!((2..=3).all(|threads| bits(threads) == one), "{hidden}");
+    }
+}
+
 #[test]
 fn early_stopping_brings_back_the_best_statistics() {
     let rows = |sign: f32| {
@@ -209,10 +259,23 @@ fn divergence_leaves_the_last_good_statistics() {
     let targets = Targets::Values { values: (0..50).map(f64::from).collect(), n_outputs: 1 };
     let data = Dataset::new(Inputs::F32(x), 4, Some(targets)).unwrap();
     let text = "[data]\nval_split = 0\n[network]\nhidden = [6]\nbatch_norm = true\n[training]\nsampling = \"ordered\"\nbatch_size = 10";
-    let mut session = Session::<f32>::new(plan(text, &data), data, None, Start::default(), 1).unwrap();
+    let mut session =
+        Session::<f32>::new(plan(text, &data), data.clone(), None, Start::default(), 1).unwrap();
     let start = session.trainer().network();
     let error = (0..5).find_map(|_| session.advance().err()).expect("diverges").to_string();
     assert!(error.contains("diverged at iteration"), "{error}");
     let network = session.trainer().network();
     assert_eq!((&*network.statistics, &*network.parameters), (&*start.statistics, &*start.parameters));
+
+    // In the order of the data three steps go well, and their average goes back with the network.
+    let text = text.replace("val_split = 0", "val_split = 0\nshuffle = false") + "\nema = 0.5";
+    let mut session = Session::<f32>::new(plan(&text, &data), data, None, Start::default(), 1).unwrap();
+    let start = session.trainer().network();
+    for _ in 0..3 {
+        session.advance().unwrap();
+        assert_ne!(*session.trainer().averaged().statistics, *start.statistics);
+    }
+    session.advance().unwrap_err();
+    let averaged = session.trainer().averaged();
+    assert_eq!((&*averaged.statistics, &*averaged.parameters), (&*start.statistics, &*start.parameters));
 }

@@ -3,7 +3,7 @@
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use steepest::{
-    Activation, Dataset, Head, HeadQuirks, Init, Inputs, Network, NetworkSpec, Optimizer, Output, Pool,
+    Activation, Dataset, Head, HeadQuirks, Init, Inputs, Loss, Network, NetworkSpec, Optimizer, Output, Pool,
     Sampling, Schedule, Targets, Trainer, Training,
 };
 
@@ -12,7 +12,7 @@ const ALLOWED: f64 = 1e-8;
 
 struct Case {
     activation: Activation,
-    output: Output,
+    head: MakeHead,
     targets: MakeTargets,
     bias: bool,
     batch_norm: bool,
@@ -24,10 +24,31 @@ struct Case {
     threads: usize,
     /// Whether inputs are bytes that are mostly zero.
     images: bool,
+    /// Whether rows have weights.
+    weighted: bool,
 }
 
 /// So few rows are one block of one shard.
 const FEW_ROWS: usize = 11;
+
+/// One hidden layer of tanh with biases, a penalty, and few rows of numbers on two threads.
+fn case((head, targets): (MakeHead, MakeTargets)) -> Case {
+    Case {
+        activation: Activation::Tanh,
+        head,
+        targets,
+        bias: true,
+        batch_norm: false,
+        dropout: 0.0,
+        noise: 0.0,
+        l2: 0.1,
+        hidden: vec![4],
+        rows: FEW_ROWS,
+        threads: 2,
+        images: false,
+        weighted: false,
+    }
+}
 
 /// Makes targets for so many rows; says how many outputs they are for.
 type MakeTargets = fn(&mut ChaCha8Rng, usize) -> (Targets, usize);
@@ -37,15 +58,22 @@ fn classes(rng: &mut ChaCha8Rng, rows: usize, n: u32) -> Targets {
     Targets::Classes { labels, names: (0..n).map(|c| c.to_string()).collect() }
 }
 
+/// A head with so many outputs.
+type MakeHead = fn(usize) -> Head;
+
+const SOFTMAX: MakeHead = |n| Head::new(Output::Softmax, n, HeadQuirks::default());
+const SIGMOID: MakeHead = |n| Head::new(Output::Sigmoid, n, HeadQuirks::default());
+const IDENTITY: MakeHead = |n| Head::new(Output::Identity, n, HeadQuirks::default());
+
 /// Each textbook head with the targets it is for.
-const HEADS: [(Output, MakeTargets); 4] = [
-    (Output::Softmax, |rng, rows| (classes(rng, rows, 3), 3)),
-    (Output::Sigmoid, |rng, rows| (classes(rng, rows, 2), 1)),
-    (Output::Sigmoid, |rng, rows| {
+const HEADS: [(MakeHead, MakeTargets); 4] = [
+    (SOFTMAX, |rng, rows| (classes(rng, rows, 3), 3)),
+    (SIGMOID, |rng, rows| (classes(rng, rows, 2), 1)),
+    (SIGMOID, |rng, rows| {
         let values = (0..rows * 3).map(|_| f64::from(rng.random_range(0..2u8))).collect();
         (Targets::Values { values, n_outputs: 3 }, 3)
     }),
-    (Output::Identity, |rng, rows| {
+    (IDENTITY, |rng, rows| {
         let values = (0..rows * 2).map(|_| rng.random_range(-2.0..2.0)).collect();
         (Targets::Values { values, n_outputs: 2 }, 2)
     }),
@@ -63,7 +91,11 @@ fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
         } else {
             Inputs::F64((0..n).map(|_| rng.random_range(-1.0..1.0)).collect())
         };
-        let data = Dataset::new(inputs, FEATURES, Some(targets)).unwrap();
+        let mut data = Dataset::new(inputs, FEATURES, Some(targets)).unwrap();
+        if case.weighted {
+            let weights = (0..case.rows).map(|_| f64::from(rng.random_range(0..3u8))).collect();
+            data = data.with_weights(weights).unwrap();
+        }
         let sizes = [&[FEATURES], case.hidden.as_slice(), &[n_outputs]].concat();
         let spec =
             NetworkSpec { sizes, activation: case.activation, bias: case.bias, batch_norm: case.batch_norm };
@@ -72,10 +104,12 @@ fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
             network.parameters[layer.scale].iter_mut().for_each(|scale| *scale = rng.random_range(0.5..1.5));
         }
         let training = Training {
-            head: Head::new(case.output, n_outputs, HeadQuirks::default()),
+            head: (case.head)(n_outputs),
             optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
             schedule: Schedule::constant(0.1),
             l2: case.l2,
+            ema: None,
+            clip_norm: None,
             sum_bias_gradient: false,
             total_steps: 1,
             divide_by: 1.0,
@@ -150,32 +184,19 @@ fn worst(gradient: &[f64], numeric: &[f64]) -> f64 {
 fn every_activation_head_bias_and_penalty_at_every_depth() {
     use Activation::*;
     for activation in [Identity, Relu, LeakyRelu, Sigmoid, Tanh, Gelu] {
-        for (output, targets) in HEADS {
+        for head in HEADS {
             for bias in [true, false] {
                 for l2 in [0.0, 0.1] {
                     for hidden in [vec![], vec![4], vec![4, 3], vec![4, 3, 4]] {
-                        let hidden = hidden.clone();
-                        let case = Case {
-                            activation,
-                            output,
-                            targets,
-                            bias,
-                            batch_norm: false,
-                            dropout: 0.0,
-                            noise: 0.0,
-                            l2,
-                            hidden,
-                            rows: FEW_ROWS,
-                            threads: 1,
-                            images: false,
-                        };
+                        let case = Case { activation, bias, l2, hidden, threads: 1, ..case(head) };
                         let (mut trainer, data) = trainer(&case);
                         trainer.gradients().unwrap();
                         let gradient = trainer.gradient().to_vec();
                         let error = worst(&gradient, &numeric_gradient(&mut trainer, &data));
                         assert!(
                             error <= ALLOWED,
-                            "{activation:?} {output:?} bias {bias} l2 {l2} hidden {:?}: off by {error:.1e}",
+                            "{activation:?} {:?} bias {bias} l2 {l2} hidden {:?}: off by {error:.1e}",
+                            trainer.training().head,
                             case.hidden
                         );
                     }
@@ -185,35 +206,52 @@ fn every_activation_head_bias_and_penalty_at_every_depth() {
     }
 }
 
+/// Losses of numbers, smooth labels, and rows that do not all count the same.
+#[test]
+fn every_loss_with_and_without_weights() {
+    let counts: MakeTargets = |rng, rows| {
+        let values = (0..rows * 2).map(|_| f64::from(rng.random_range(0..4u8))).collect();
+        (Targets::Values { values, n_outputs: 2 }, 2)
+    };
+    let [(softmax, one_of_three), sigmoid, ..] = HEADS;
+    let many_classes: MakeTargets = |rng, rows| (classes(rng, rows, 40), 40);
+    let losses: [(MakeHead, MakeTargets); 8] = [
+        (|n| IDENTITY(n).with_loss(Loss::Absolute), counts),
+        (|n| IDENTITY(n).with_loss(Loss::Huber { delta: 0.8 }), counts),
+        (|n| IDENTITY(n).with_loss(Loss::Poisson), counts),
+        (|n| SOFTMAX(n).with_label_smoothing(0.1), one_of_three),
+        (|n| SOFTMAX(n).with_label_smoothing(0.1), many_classes),
+        (IDENTITY, counts),
+        (softmax, one_of_three),
+        sigmoid,
+    ];
+    for head in losses {
+        for (weighted, rows) in [(false, FEW_ROWS), (true, FEW_ROWS), (true, 150)] {
+            let case = Case { rows, weighted, ..case(head) };
+            let (mut trainer, data) = trainer(&case);
+            trainer.gradients().unwrap();
+            let gradient = trainer.gradient().to_vec();
+            let error = worst(&gradient, &numeric_gradient(&mut trainer, &data));
+            let head = trainer.training().head;
+            assert!(error <= ALLOWED, "{head:?} weighted {weighted} {rows} rows: off by {error:.1e}");
+        }
+    }
+}
+
 #[test]
 fn several_shards_of_several_blocks_on_several_threads() {
     use Activation::*;
     let [softmax, _, labels, identity] = HEADS;
     // 150 rows are three shards; only thousands give a shard more than one block.
-    for (activation, (output, targets), rows) in
+    for (activation, head, rows) in
         [(Relu, softmax, 150), (Tanh, identity, 150), (Sigmoid, labels, 4500), (Tanh, softmax, 4500)]
     {
-        let hidden = vec![4, 3];
-        let images = false;
-        let case = Case {
-            activation,
-            output,
-            targets,
-            bias: true,
-            batch_norm: false,
-            dropout: 0.0,
-            noise: 0.0,
-            l2: 0.1,
-            hidden,
-            rows,
-            threads: 2,
-            images,
-        };
+        let case = Case { activation, hidden: vec![4, 3], rows, ..case(head) };
         let (mut trainer, data) = trainer(&case);
         trainer.gradients().unwrap();
         let gradient = trainer.gradient().to_vec();
         let error = worst(&gradient, &numeric_gradient(&mut trainer, &data));
-        assert!(error <= ALLOWED, "{activation:?} {output:?} {rows} rows: off by {error:.1e}");
+        assert!(error <= ALLOWED, "{:?} {rows} rows: off by {error:.1e}", trainer.training().head);
     }
 }
 
@@ -221,22 +259,8 @@ fn several_shards_of_several_blocks_on_several_threads() {
 #[test]
 fn wide_layers_on_tables() {
     let [softmax, _, _, identity] = HEADS;
-    for ((output, targets), hidden, rows) in [(softmax, vec![64], FEW_ROWS), (identity, vec![70, 3], 150)] {
-        let (activation, bias, images) = (Activation::Tanh, true, false);
-        let case = Case {
-            activation,
-            output,
-            targets,
-            bias,
-            batch_norm: false,
-            dropout: 0.0,
-            noise: 0.0,
-            l2: 0.1,
-            hidden,
-            rows,
-            threads: 2,
-            images,
-        };
+    for (head, hidden, rows) in [(softmax, vec![64], FEW_ROWS), (identity, vec![70, 3], 150)] {
+        let case = Case { hidden, rows, ..case(head) };
         let (mut trainer, data) = trainer(&case);
         trainer.gradients().unwrap();
         let gradient = trainer.gradient().to_vec();
@@ -250,22 +274,7 @@ fn wide_layers_on_tables() {
 fn wide_layers_on_images() {
     let [softmax, ..] = HEADS;
     for (bias, hidden, rows) in [(true, vec![64], FEW_ROWS), (false, vec![70, 3], 150)] {
-        let (output, targets) = softmax;
-        let activation = Activation::Tanh;
-        let case = Case {
-            activation,
-            output,
-            targets,
-            bias,
-            batch_norm: false,
-            dropout: 0.0,
-            noise: 0.0,
-            l2: 0.1,
-            hidden,
-            rows,
-            threads: 2,
-            images: true,
-        };
+        let case = Case { bias, hidden, rows, images: true, ..case(softmax) };
         let (mut trainer, data) = trainer(&case);
         let step = trainer.gradients().unwrap();
         let gradient = trainer.gradient().to_vec();
@@ -279,7 +288,7 @@ fn wide_layers_on_images() {
         let network = trainer.network();
         let logits = steepest::logits(&network, &numbers, 1.0, &mut Pool::new(1));
         let head = &trainer.training().head;
-        let loss = steepest::evaluate(head, &logits, data.targets().unwrap(), &mut Pool::new(1)).loss;
+        let loss = steepest::evaluate(head, &logits, data.targets().unwrap(), None, &mut Pool::new(1)).loss;
         let squares = network.layers().iter().flat_map(|l| network.weight(l)).map(|w| w * w).sum::<f64>();
         assert!((loss + 0.05 * squares - step.loss).abs() < 1e-13, "{loss} instead of {}", step.loss);
     }
@@ -290,31 +299,30 @@ fn wide_layers_on_images() {
 fn batch_normalisation_under_every_activation_and_head() {
     use Activation::*;
     for activation in [Identity, Relu, LeakyRelu, Sigmoid, Tanh, Gelu] {
-        for (i, (output, targets)) in HEADS.into_iter().enumerate() {
-            for (hidden, rows, threads) in
-                [(vec![4], FEW_ROWS, 1), (vec![4, 3, 5], FEW_ROWS, 1), (vec![4, 3], 150, 2)]
-            {
+        for (i, head) in HEADS.into_iter().enumerate() {
+            for (hidden, rows, threads, weighted) in [
+                (vec![4], FEW_ROWS, 1, false),
+                (vec![4, 3, 5], FEW_ROWS, 1, false),
+                (vec![4, 3], 150, 2, true),
+            ] {
                 let (bias, batch_norm, images) = (i != 1, true, i == 0);
-                let (dropout, noise) = (0.0, 0.0);
                 let case = Case {
                     activation,
-                    output,
-                    targets,
                     bias,
                     batch_norm,
-                    dropout,
-                    noise,
-                    l2: 0.1,
                     hidden,
                     rows,
                     threads,
                     images,
+                    weighted,
+                    ..case(head)
                 };
                 let (mut trainer, data) = trainer(&case);
                 trainer.gradients().unwrap();
                 let gradient = trainer.gradient().to_vec();
                 let error = worst(&gradient, &numeric_gradient(&mut trainer, &data));
-                assert!(error <= ALLOWED, "{activation:?} {output:?} {:?}: off by {error:.1e}", case.hidden);
+                let head = trainer.training().head;
+                assert!(error <= ALLOWED, "{activation:?} {head:?} {:?}: off by {error:.1e}", case.hidden);
             }
         }
     }
@@ -325,31 +333,20 @@ fn batch_normalisation_under_every_activation_and_head() {
 fn dropout_and_noise_under_every_activation() {
     use Activation::*;
     for activation in [Identity, Relu, LeakyRelu, Sigmoid, Tanh, Gelu] {
-        for (i, (output, targets)) in HEADS.into_iter().enumerate() {
+        for (i, head) in HEADS.into_iter().enumerate() {
             for (batch_norm, hidden, rows) in
                 [(false, vec![6, 5], 150), (false, vec![65, 4], FEW_ROWS), (true, vec![6, 5], 150)]
             {
-                let (bias, images, threads) = (true, i == 0, 2);
-                let (dropout, noise, l2) = (0.3, if i < 2 { 0.4 } else { 0.0 }, 0.1);
-                let case = Case {
-                    activation,
-                    output,
-                    targets,
-                    bias,
-                    batch_norm,
-                    dropout,
-                    noise,
-                    l2,
-                    hidden,
-                    rows,
-                    threads,
-                    images,
-                };
+                let noise = if i < 2 { 0.4 } else { 0.0 };
+                let (dropout, images) = (0.3, i == 0);
+                let case =
+                    Case { activation, batch_norm, dropout, noise, hidden, rows, images, ..case(head) };
                 let (mut trainer, data) = trainer(&case);
                 trainer.gradients().unwrap();
                 let gradient = trainer.gradient().to_vec();
                 let error = worst(&gradient, &numeric_gradient(&mut trainer, &data));
-                assert!(error <= ALLOWED, "{activation:?} {output:?} {:?}: off by {error:.1e}", case.hidden);
+                let head = trainer.training().head;
+                assert!(error <= ALLOWED, "{activation:?} {head:?} {:?}: off by {error:.1e}", case.hidden);
             }
         }
     }
@@ -357,21 +354,7 @@ fn dropout_and_noise_under_every_activation() {
 
 #[test]
 fn planted_mistakes_are_caught() {
-    let (output, targets) = HEADS[0];
-    let case = Case {
-        activation: Activation::Tanh,
-        output,
-        targets,
-        bias: true,
-        batch_norm: false,
-        dropout: 0.0,
-        noise: 0.0,
-        l2: 0.1,
-        hidden: vec![4, 4],
-        rows: FEW_ROWS,
-        threads: 1,
-        images: false,
-    };
+    let case = Case { hidden: vec![4, 4], threads: 1, ..case(HEADS[0]) };
     let (mut trainer, data) = trainer(&case);
     trainer.gradients().unwrap();
     let gradient = trainer.gradient().to_vec();

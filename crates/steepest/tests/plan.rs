@@ -1,6 +1,6 @@
 //! What a plan refuses, and what it says.
 
-use steepest::{Dataset, Inputs, Plan, Recipe, Targets};
+use steepest::{Dataset, Inputs, Plan, Recipe, Targets, Warmup};
 
 fn data(targets: Targets) -> Dataset {
     let n = targets.n_samples();
@@ -164,4 +164,103 @@ fn only_images_of_bytes_are_deformed_and_only_so_far() {
     }
     // Off is off, whatever the data.
     plan("[augment]\nrotation = 0.0\nelastic_sigma = 9", &decimals).unwrap();
+}
+
+#[test]
+fn an_average_forgets_a_part_each_step() {
+    for ema in ["0.0", "1.0", "-0.5", "nan", "1.5"] {
+        refuses(&format!("[training]\nema = {ema}"), &classes(), &["training.ema is", "above 0 and below 1"]);
+    }
+    let plan = plan("[training]\nema = 0.999", &classes()).unwrap();
+    let decay = |step| plan.training.mean_decay(step);
+    assert_eq!(
+        [decay(1), decay(10), decay(8990), decay(1_000_000)],
+        [2.0 / 11.0, 11.0 / 20.0, 8991.0 / 9000.0, 0.999]
+    );
+}
+
+#[test]
+fn labels_are_smoothed_for_softmax_on_classes_only() {
+    let smooth = "[training]\nlabel_smoothing = 0.1";
+    for x in ["-0.1", "1.0", "nan"] {
+        let text = format!("[training]\nlabel_smoothing = {x}");
+        refuses(&text, &classes(), &["training.label_smoothing is", "below 1"]);
+    }
+    refuses(smooth, &values([1.5, -2.0]), &["softmax on classes", "\"identity\"", "the targets are numbers"]);
+    let sigmoid = format!("[network]\noutput = \"sigmoid\"\n{smooth}");
+    refuses(&sigmoid, &classes(), &["softmax on classes", "\"sigmoid\""]);
+    let softmax = format!("[network]\noutput = \"softmax\"\n{smooth}");
+    refuses(&softmax, &values([0.3, 0.7]), &["softmax on classes", "the targets are numbers"]);
+    for quirk in ["softmax_axis = \"batch\"", "delta_rule = \"diagonal\""] {
+        refuses(&format!("{smooth}\n[quirks]\n{quirk}"), &classes(), &["label_smoothing", "--textbook"]);
+    }
+    plan(smooth, &classes()).unwrap();
+    plan("[training]\nlabel_smoothing = 0.0", &values([1.5, -2.0])).unwrap();
+}
+
+#[test]
+fn losses_fit_their_targets() {
+    let loss = |name: &str| format!("[network]\nloss = \"{name}\"");
+    refuses(
+        &loss("mae"),
+        &classes(),
+        &["network.loss", "\"identity\"", "\"softmax\"", "leave network.loss out"],
+    );
+    refuses(&loss("poisson"), &values([1.5, -2.0]), &["target -2", "poisson", "counts"]);
+    for x in ["0.0", "-1.0", "nan", "inf"] {
+        let text = format!("{}\nhuber_delta = {x}", loss("huber"));
+        refuses(&text, &values([1.5, -2.0]), &["network.huber_delta is", "above 0"]);
+    }
+    let counts = plan(&loss("poisson"), &values([0.0, 2.0])).unwrap();
+    let message = counts.check_fits(&values([1.0, -3.0]), "the test set").unwrap_err().to_string();
+    assert!(message.contains("the test set: there is a target -3"), "{message}");
+    let message = Recipe::parse(&loss("mse"), &[]).unwrap_err().to_string();
+    assert!(message.contains("`squared`, `mae`, `huber`, `poisson`"), "{message}");
+}
+
+#[test]
+fn gradients_have_a_length_to_keep_to() {
+    for x in ["0.0", "-1.0", "nan"] {
+        refuses(&format!("[training]\nclip_norm = {x}"), &classes(), &["training.clip_norm is", "above 0"]);
+    }
+    plan("[training]\nclip_norm = 1", &classes()).unwrap();
+}
+
+#[test]
+fn schedules_are_checked_and_completed() {
+    let refuses = |text: &str, says: &[&str]| refuses(&format!("[training]\n{text}"), &classes(), says);
+    refuses("warmup = 1.5", &["training.warmup is 1.5", "from 0 to 1"]);
+    refuses("warmup = 0.1\nwarmup_epochs = 1", &["training.warmup_epochs", "exclude each other"]);
+    refuses("div_factor = 0", &["training.div_factor is 0", "more than 0"]);
+    refuses("final_div_factor = inf", &["training.final_div_factor is inf"]);
+    refuses("lr_patience = 0", &["training.lr_patience is 0", "1 or more"]);
+    refuses("power_t = -1", &["training.power_t is -1"]);
+    refuses("tol = nan", &["training.tol is NaN"]);
+    refuses("alpha = 1.0", &["training.alpha is 1", "below 1"]);
+    let warmup = |text: &str| {
+        let plan = plan(&format!("[training]\n{text}"), &classes()).unwrap();
+        (plan.training.schedule.warmup, plan.recipe.training.warmup)
+    };
+    assert_eq!(warmup("schedule = \"one-cycle\""), (Warmup::Part(0.3), Some(0.3)));
+    assert_eq!(warmup("schedule = \"one-cycle\"\nwarmup = 0.2"), (Warmup::Part(0.2), Some(0.2)));
+    assert_eq!(warmup("schedule = \"one-cycle\"\nwarmup_epochs = 2"), (Warmup::Epochs(2.0), None));
+    assert_eq!(warmup("schedule = \"cosine\""), (Warmup::Epochs(0.0), None));
+}
+
+#[test]
+fn class_weights_are_for_the_classes_there_are() {
+    let refuses = |weight: &str, data: &Dataset, says: &[&str]| {
+        refuses(&format!("[training]\nclass_weight = {weight}"), data, says);
+    };
+    refuses("\"balanced\"", &values([1.5, -2.0]), &["training.class_weight is for classes"]);
+    refuses("[1, 2]", &classes(), &["has 2 weights", "3 classes", "a, b, c"]);
+    refuses("{ a = 1, x = 2 }", &classes(), &["`x`, which is no class", "a, b, c"]);
+    refuses("[1, -2, 1]", &classes(), &["from 0 on"]);
+    refuses("[0, 0, 0]", &classes(), &["some above 0"]);
+    for wrong in ["\"even\"", "3", "[\"a\"]", "{ a = \"b\" }"] {
+        let text = format!("[training]\nclass_weight = {wrong}");
+        Recipe::parse(&text, &[]).expect_err(&text);
+    }
+    let message = Recipe::parse("[training]\nclass_weight = \"even\"", &[]).unwrap_err().to_string();
+    assert!(message.contains("balanced") && message.contains("line 2"), "{message}");
 }

@@ -1,8 +1,7 @@
 //! Golden files: what NumPy and SciPy made of the same numbers (`benchmarks/make_golden.py`; the keys are listed in
 //! `benchmarks/README.md`).
 
-// Each test program uses a part of this.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each file of tests uses some of it")]
 
 use std::collections::HashMap;
 use std::fs::File;
