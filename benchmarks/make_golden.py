@@ -193,6 +193,85 @@ def deformed_image() -> dict:
             "down": down, "across": across.T, "bumps": bumps, "deformed": deformed.reshape(height, width)}
 
 
+# ---------------------------------------------------------------- batch normalisation, from the paper
+
+
+def normalise(z: Array, gamma: Array, beta: Array, eps: float) -> tuple[Array, Named]:
+    """Ioffe and Szegedy 2015, algorithm 1: y, and what the way back needs."""
+    mean = z.mean(axis=0)
+    var = ((z - mean) ** 2).mean(axis=0)
+    z_hat = (z - mean) / np.sqrt(var + eps)
+    return gamma * z_hat + beta, {"mean": mean, "var": var, "z_hat": z_hat}
+
+
+def normalise_back(dy: Array, z: Array, gamma: Array, q: Named, eps: float) -> tuple[Array, Array, Array]:
+    """The gradients at z, gamma and beta, by the chain of section 3: over z_hat, variance and mean."""
+    m, centred, deviation = len(z), z - q["mean"], np.sqrt(q["var"] + eps)
+    d_z_hat = dy * gamma
+    d_var = (d_z_hat * centred).sum(axis=0) * -0.5 * deviation**-3
+    d_mean = -d_z_hat.sum(axis=0) / deviation + d_var * (-2 * centred).mean(axis=0)
+    d_z = d_z_hat / deviation + d_var * 2 * centred / m + d_mean / m
+    return d_z, (dy * q["z_hat"]).sum(axis=0), dy.sum(axis=0)
+
+
+def batch_norm_run() -> dict:
+    """40-12-7-10 with ReLU: batches with Nesterov's momentum, and the first step in every quantity.
+
+    The constants are those of PyTorch's BatchNorm1d; its running variance is the unbiased one.
+    """
+    rng = np.random.RandomState(7)
+    x, y = digits(rng, ROWS, rng.choice([0.1, 0.2, 0.4, 0.6, 0.7], size=(10, FEATURES)))
+    sizes, lr, momentum, eps, part = [FEATURES, 12, 7, 10], 0.05, 0.9, 1e-5, 0.1
+    w = {}
+    for layer, (n_in, n_out) in enumerate(zip(sizes, sizes[1:]), 1):
+        w[f"w{layer}"] = rng.randn(n_out, n_in) * np.sqrt(2 / n_in)
+        w[f"b{layer}"] = 0.1 * rng.randn(n_out)  # beta, where a layer is normalised
+        if layer < 3:
+            w[f"gamma{layer}"] = rng.uniform(0.5, 1.5, n_out)
+    running = {f"{name}{layer}": np.full(sizes[layer], start)
+               for layer in (1, 2) for name, start in (("running_mean", 0.0), ("running_var", 1.0))}
+    batches = np.array([rng.permutation(ROWS)[:BATCH] for _ in range(12)], dtype=np.int32)
+    arrays = {"x": x, "y": y, "batches": batches, "learning_rate": lr, "momentum": momentum} | w
+    velocity = {name: np.zeros_like(value) for name, value in w.items()}
+    losses = []
+    for rows in batches:
+        m, a, forward, step = len(rows), x[rows] / 255, {}, {}
+        for layer in (1, 2):
+            z = a @ w[f"w{layer}"].T
+            y_bn, q = normalise(z, w[f"gamma{layer}"], w[f"b{layer}"], eps)
+            forward[layer] = (a, z, y_bn, q)
+            a = np.maximum(y_bn, 0)
+            step |= {f"z{layer}": z, f"a{layer}": a} | {f"{name}{layer}": value for name, value in q.items()}
+            for name, now in (("running_mean", q["mean"]), ("running_var", q["var"] * m / (m - 1))):
+                name += str(layer)
+                running[name] = (1 - part) * running[name] + part * now
+        logits = a @ w["w3"].T + w["b3"]
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        losses.append(-np.log(p[np.arange(m), y[rows]]).mean())
+        delta = (p - np.eye(10)[y[rows]]) / m
+        gradient = {"w3": delta.T @ a, "b3": delta.sum(axis=0)}
+        step |= {"z3": logits, "a3": p, "delta3": delta}
+        for layer in (2, 1):
+            a, z, y_bn, q = forward[layer]
+            dy = (delta @ w[f"w{layer + 1}"]) * (y_bn > 0)
+            delta, d_gamma, d_beta = normalise_back(dy, z, w[f"gamma{layer}"], q, eps)
+            gradient |= {f"w{layer}": delta.T @ a, f"gamma{layer}": d_gamma, f"b{layer}": d_beta}
+            step[f"delta{layer}"] = delta
+        if len(losses) == 1:
+            arrays |= step | {"d_" + name: value for name, value in gradient.items()}
+        for name, g in gradient.items():
+            velocity[name] = momentum * velocity[name] + g
+            w[name] = w[name] - lr * (g + momentum * velocity[name])
+    a = x / 255
+    for layer in (1, 2):
+        z_hat = (a @ w[f"w{layer}"].T - running[f"running_mean{layer}"])
+        z_hat /= np.sqrt(running[f"running_var{layer}"] + eps)
+        a = np.maximum(w[f"gamma{layer}"] * z_hat + w[f"b{layer}"], 0)
+    arrays |= {name + "_after": value for name, value in w.items()} | running
+    return arrays | {"losses": losses, "logits": a @ w["w3"].T + w["b3"]}
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "golden"
     folder.mkdir(parents=True, exist_ok=True)
@@ -200,6 +279,7 @@ def main() -> None:
         golden_run(nb, folder)
     save(folder / "optimizers.npz", optimizer_runs())
     save(folder / "deformed.npz", deformed_image())
+    save(folder / "batch-norm.npz", batch_norm_run())
     save(folder / "learning.npz", learning.arrays())
 
 

@@ -1,16 +1,17 @@
 //! Model files: safetensors with everything that predicting takes.
 //!
 //! Tensors are `layers.{i}.weight (n_out, n_in)` and `layers.{i}.bias (n_out)`, `i` from 0, for inputs already divided
-//! by the plan's `data.divide_by`. Of a table's columns there is more: see [`crate::model_columns`]. The metadata has one key,
-//! `steepest`, whose value is JSON: the plan, the class names, the image's size, the columns, a checksum of the tensors. (One
-//! key, because a second one would make the order of keys, and so the bytes of the file, a matter of chance.)
+//! by the plan's `data.divide_by`; batch normalisation is folded into them. Of a table's columns there is more: see
+//! [`crate::model_columns`]. The metadata has one key, `steepest`, whose value is JSON: the plan, the class names, the image's size,
+//! the columns, a checksum of the tensors. (One key, because a second one would make the order of keys, and so the bytes of the
+//! file, a matter of chance.)
 
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use steepest::{AnyModel, Model, Network, NetworkSpec, Precision, Recipe};
+use steepest::{AnyModel, Layer, Model, Network, NetworkSpec, Precision, Recipe};
 
 use crate::atomic::write_atomically;
 use crate::checkpoint_file::KEY as CHECKPOINT;
@@ -41,7 +42,7 @@ const VERSION: u32 = 1;
 /// # Errors
 /// When the model is too large for the format's header.
 pub fn model_bytes<T: Stored>(model: &Model<T>) -> Result<Vec<u8>, SafeTensorError> {
-    let tensors = tensors(&model.network);
+    let tensors = tensors(&model.network.folded());
     let of_columns = model.columns.as_ref().map(model_columns::tensors).unwrap_or_default();
     let metadata = Metadata {
         version: VERSION,
@@ -129,7 +130,7 @@ pub fn load_model(path: &Path) -> Result<AnyModel, ModelError> {
 }
 
 fn model<T: Stored>(tensors: &TensorFile, recipe: Recipe, metadata: Metadata) -> Result<Model<T>, String> {
-    let network = network::<T>(tensors, &recipe)?;
+    let network = network::<T>(tensors, &recipe, false)?;
     let sizes = &network.spec().sizes;
     if sizes.get(1..sizes.len().saturating_sub(1)) != Some(recipe.network.hidden.as_slice()) {
         return Err(format!(
@@ -178,15 +179,18 @@ fn model<T: Stored>(tensors: &TensorFile, recipe: Recipe, metadata: Metadata) ->
 }
 
 /// Loads the weights of a network with the shape, activation and biases of `recipe`, in either precision, from any
-/// safetensors file with the tensors' names; its inputs are those of the file.
+/// safetensors file with the tensors' names; its inputs are those of the file. With batch normalisation, hidden layers also have
+/// `layers.{i}.scale (n_out)`, and their bias is the shift; running statistics start anew.
 ///
 /// # Errors
 /// When the file cannot be read, or has other tensors.
 pub fn load_weights<T: Stored>(path: &Path, recipe: &Recipe) -> Result<Network<T>, ModelError> {
-    network(&TensorFile::read(path, "weights")?, recipe).map_err(ModelError::contents(path))
+    let tensors = TensorFile::read(path, "weights")?;
+    network(&tensors, recipe, recipe.network.batch_norm).map_err(ModelError::contents(path))
 }
 
-fn network<T: Stored>(tensors: &TensorFile, recipe: &Recipe) -> Result<Network<T>, String> {
+/// The network of `recipe` from its tensors; normalised, or with normalisation folded into weights and biases.
+fn network<T: Stored>(tensors: &TensorFile, recipe: &Recipe, batch_norm: bool) -> Result<Network<T>, String> {
     let find = |name: &str| {
         tensors.tensor(name).ok_or_else(|| {
             let names: Vec<String> = tensors.names().iter().take(8).map(|name| shown(name)).collect();
@@ -195,7 +199,6 @@ fn network<T: Stored>(tensors: &TensorFile, recipe: &Recipe) -> Result<Network<T
         })
     };
     let n_layers = recipe.network.hidden.len().saturating_add(1);
-    let expected = if recipe.network.bias { n_layers.saturating_mul(2) } else { n_layers };
     let mut sizes = Vec::new();
     for i in 0..n_layers {
         let &[n_out, n_in] = find(&format!("layers.{i}.weight"))?.shape() else {
@@ -212,22 +215,29 @@ fn network<T: Stored>(tensors: &TensorFile, recipe: &Recipe) -> Result<Network<T
         }
         sizes.push(n_out);
     }
+    let activation = recipe.network.activation;
+    // What is folded ends as biases.
+    let bias = recipe.network.bias || (recipe.network.batch_norm && !batch_norm);
+    let mut network = Network::zeros(NetworkSpec { sizes, activation, bias, batch_norm });
+    let vectors = |layer: &Layer| [("bias", layer.bias.clone()), ("scale", layer.scale.clone())];
+    let layers = network.layers().to_vec();
+    let n_vectors = layers.iter().flat_map(vectors).filter(|(_, range)| !range.is_empty()).count();
+    let expected = n_layers.saturating_add(n_vectors);
     let found = tensors.names().iter().filter(|name| !name.starts_with(model_columns::PREFIX)).count();
     if found != expected {
         return Err(format!("has {found} tensors; the recipe's {n_layers} layers need {expected}"));
     }
-    let spec = NetworkSpec { sizes, activation: recipe.network.activation, bias: recipe.network.bias };
-    let mut network = Network::zeros(spec);
-    for (i, layer) in network.layers().to_vec().into_iter().enumerate() {
+    for (i, layer) in layers.iter().enumerate() {
         let weight = format!("layers.{i}.weight");
-        read_tensor(&find(&weight)?, &weight, network.parameters.get_mut(layer.weight).unwrap_or_default())?;
-        if !layer.bias.is_empty() {
-            let bias = format!("layers.{i}.bias");
-            let tensor = find(&bias)?;
+        let place = network.parameters.get_mut(layer.weight.clone()).unwrap_or_default();
+        read_tensor(&find(&weight)?, &weight, place)?;
+        for (name, range) in vectors(layer).into_iter().filter(|(_, range)| !range.is_empty()) {
+            let name = format!("layers.{i}.{name}");
+            let tensor = find(&name)?;
             if tensor.shape() != [layer.n_out] {
-                return Err(format!("{bias} has shape {}; expected ({},)", few(tensor.shape()), layer.n_out));
+                return Err(format!("{name} has shape {}; expected ({},)", few(tensor.shape()), layer.n_out));
             }
-            read_tensor(&tensor, &bias, network.parameters.get_mut(layer.bias).unwrap_or_default())?;
+            read_tensor(&tensor, &name, network.parameters.get_mut(range).unwrap_or_default())?;
         }
     }
     Ok(network)

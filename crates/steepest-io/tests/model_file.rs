@@ -136,6 +136,58 @@ fn weights_can_be_taken_from_a_model_in_either_precision() {
     assert_eq!(weights.parameters.to_vec(), widened);
 }
 
+/// What is saved has batch normalisation folded in; weights to start from have it apart.
+#[test]
+fn batch_normalisation_in_files() {
+    let text = "[network]\nhidden = [3, 2]\nbatch_norm = true\nbias = false";
+    let targets = Targets::Values { values: vec![1.0, 2.0, 4.0], n_outputs: 1 };
+    let x = vec![0.5, 1.0, -1.0, 2.0, 0.0, 1.5];
+    let data = Dataset::new(Inputs::F32(x), 2, Some(targets)).unwrap();
+    let plan = Plan::new(Recipe::parse(text, &[]).unwrap(), &data).unwrap();
+    let mut network = Network::<f32>::random(plan.network.clone(), Init::HeNormal, Init::HeNormal, 7);
+    for (i, x) in network.statistics.iter_mut().enumerate() {
+        *x = 0.3 + i as f32;
+    }
+    let model = Model::new(&plan, network.clone());
+    let folder = Folder::new();
+    let path = folder.write(&model_bytes(&model).unwrap());
+    // A model that somebody made by hand is folded when it is saved.
+    let by_hand = Model { network: network.clone(), ..model.clone() };
+    assert!(model_bytes(&by_hand).unwrap() == model_bytes(&model).unwrap());
+    let AnyModel::F32(loaded) = load_model(&path).unwrap() else { unreachable!() };
+    assert_eq!(*loaded.network.parameters, *network.folded().parameters);
+    assert_eq!(*loaded.network.spec(), *model.network.spec());
+    let logits = |network: &Network<f32>| steepest::logits(network, &data, 1.0, &mut steepest::Pool::new(1));
+    assert_eq!(logits(&loaded.network), logits(&network));
+    // Where the weights of a run start, nothing is folded yet.
+    let message = load_weights::<f32>(&path, &plan.recipe).unwrap_err().to_string();
+    assert!(message.contains("has 6 tensors") && message.contains("need 7"), "{message}");
+
+    let tensors = [
+        ("layers.0.weight", vec![3, 2], 1.0f32),
+        ("layers.0.bias", vec![3], 2.0),
+        ("layers.0.scale", vec![3], 3.0),
+        ("layers.1.weight", vec![2, 3], 4.0),
+        ("layers.1.bias", vec![2], 5.0),
+        ("layers.1.scale", vec![2], 6.0),
+        ("layers.2.weight", vec![1, 2], 7.0),
+    ];
+    let stored = |(name, shape, x): &(&str, Vec<usize>, f32)| {
+        let n: usize = shape.iter().product();
+        (name.to_string(), shape.clone(), x.to_le_bytes().repeat(n))
+    };
+    let stored: Vec<_> = tensors.iter().map(stored).collect();
+    let views = stored.iter().map(|(name, shape, bytes)| {
+        (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
+    });
+    let path = folder.write(&safetensors::serialize(views, None).unwrap());
+    let weights: Network<f32> = load_weights(&path, &plan.recipe).unwrap();
+    let expected: Vec<f32> =
+        tensors.iter().flat_map(|(_, shape, x)| vec![*x; shape.iter().product()]).collect();
+    assert_eq!(*weights.parameters, expected);
+    assert_eq!(*weights.statistics, [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+}
+
 #[test]
 fn pythons_safetensors_reads_a_model() {
     let python = std::env::var("STEEPEST_PYTHON").unwrap_or("python3".into());

@@ -2,10 +2,12 @@
 
 mod activations;
 mod aligned;
+mod batch_norm;
 mod bias;
 mod convert;
 mod cross_entropy;
 mod deform;
+mod dropout;
 mod float;
 mod gemm;
 mod ink;
@@ -26,10 +28,12 @@ pub use activations::{
     tanh, tanh_backward,
 };
 pub use aligned::AlignedVec;
+pub use batch_norm::{batch_norm, batch_norm_backward, batch_norm_sums, column_moments};
 pub use bias::add_column_sums;
 pub use convert::{narrow, widen};
 pub use cross_entropy::{CrossEntropy, FEW_CLASSES, softmax_cross_entropy};
 pub use deform::{DeformScratch, Deformation, deform};
+pub use dropout::{DropoutMask, dropout};
 pub use float::Float;
 pub use ink::Ink;
 pub use patches::{Patches, affine_patches, weight_gradient_patches};

@@ -198,7 +198,7 @@ pub fn is_large<T: Float>(n_in: usize, n_out: usize) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::reference::{self, assert_close};
     use crate::simd::{InstructionSet, dispatch_on};

@@ -61,6 +61,62 @@ pub fn softmax_rows<T: Float>(z: &[T], n_classes: usize, p: &mut [T]) {
     }
 }
 
+/// All of batch normalisation, from the sums `z (rows, n)` of a whole batch, with the biased variance: see [`crate::batch_norm`].
+pub fn batch_norm<T: Float>(z: &[T], scale: &[T], shift: &[T], epsilon: f64, y: &mut [T]) {
+    for column in 0..scale.len() {
+        let (mean, inverse) = moments(z, scale.len(), column, epsilon);
+        for row in (column..z.len()).step_by(scale.len()) {
+            let z_hat = (z[row].to_f64() - mean) * inverse;
+            y[row] = T::from_f64(scale[column].to_f64() * z_hat + shift[column].to_f64());
+        }
+    }
+}
+
+/// From `delta` at `y` to `delta` at `z`, and the gradients of scale and shift: see [`crate::batch_norm_backward`].
+pub fn batch_norm_backward<T: Float>(
+    z: &[T],
+    scale: &[T],
+    epsilon: f64,
+    delta: &mut [T],
+    d_scale: &mut [T],
+    d_shift: &mut [T],
+) {
+    let (n, rows) = (scale.len(), z.len() / scale.len());
+    for column in 0..n {
+        let (mean, inverse) = moments(z, n, column, epsilon);
+        let z_hat = |i: usize| (z[i].to_f64() - mean) * inverse;
+        let column_of = || (column..z.len()).step_by(n);
+        let sum: f64 = column_of().map(|i| delta[i].to_f64()).sum();
+        let product: f64 = column_of().map(|i| delta[i].to_f64() * z_hat(i)).sum();
+        for i in column_of() {
+            let centred = delta[i].to_f64() - sum / rows as f64 - z_hat(i) * product / rows as f64;
+            delta[i] = T::from_f64(scale[column].to_f64() * inverse * centred);
+        }
+        (d_scale[column], d_shift[column]) = (T::from_f64(product), T::from_f64(sum));
+    }
+}
+
+/// A column's mean, and one over its standard deviation.
+fn moments<T: Float>(z: &[T], n: usize, column: usize, epsilon: f64) -> (f64, f64) {
+    let of_column = || z[column..].iter().step_by(n).map(|z| z.to_f64());
+    let rows = (z.len() / n) as f64;
+    let mean = of_column().sum::<f64>() / rows;
+    let variance = of_column().map(|z| (z - mean).powi(2)).sum::<f64>() / rows;
+    (mean, 1.0 / (variance + epsilon).sqrt())
+}
+
+/// See [`crate::dropout`].
+pub fn dropout<T: Float>(mask: crate::DropoutMask, first: usize, x: &mut [T]) {
+    for (i, x) in x.iter_mut().enumerate() {
+        let mut bits = (first + i) as u32 ^ mask.key as u32;
+        bits = (bits ^ bits >> 16).wrapping_mul(0x7FEB_352D) ^ (mask.key >> 32) as u32;
+        bits = (bits ^ bits >> 15).wrapping_mul(0x846C_A68B);
+        bits ^= bits >> 16;
+        let is_dropped = f64::from(bits) < (mask.rate * 2f64.powi(32)).round();
+        *x = if is_dropped { T::ZERO } else { *x * T::from_f64(1.0 / (1.0 - mask.rate)) };
+    }
+}
+
 /// See [`crate::lerp`].
 pub fn lerp<T: Float>(rate: T, x: &[T], mean: &mut [T]) {
     for i in 0..mean.len() {

@@ -36,6 +36,11 @@ impl Activation {
         }
     }
 
+    /// Whether the derivative is computed from `z`, not from `a` alone.
+    pub(crate) fn looks_at_sums(self) -> bool {
+        self == Self::Gelu
+    }
+
     /// `delta *= f'(z)`: from the gradient at `a` to the gradient at `z`.
     pub fn backward<T: Float>(self, z: &[T], a: &[T], delta: &mut [T]) {
         match self {

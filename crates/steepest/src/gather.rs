@@ -6,6 +6,7 @@ use crate::augment::{AugmentScratch, Augmenter};
 use crate::batches::Rows;
 use crate::dataset::{Dataset, Inputs as Storage, Targets};
 use crate::head::TargetRows;
+use crate::noise::Noise;
 
 /// Where blocks of rows come from.
 #[derive(Clone, Copy)]
@@ -23,6 +24,8 @@ pub(crate) struct Source<'a> {
     pub patches: &'a [Patches],
     /// What deforms the rows, if they are images to learn from.
     pub augmenter: Option<&'a Augmenter>,
+    /// What is added to the inputs. They are numbers then, whatever they are stored as.
+    pub noise: Option<Noise>,
 }
 
 impl<'a> Source<'a> {
@@ -40,7 +43,7 @@ impl<'a> Source<'a> {
     /// All rows in their order and as they are, for a network whose first layer lies upright.
     pub fn new(data: &'a Dataset, factor: f64) -> Self {
         let rows = Rows::All(data.n_samples());
-        Self { data, rows, epoch: 0, factor, turned: false, patches: &[], augmenter: None }
+        Self { data, rows, epoch: 0, factor, turned: false, patches: &[], augmenter: None, noise: None }
     }
 }
 
@@ -162,7 +165,7 @@ impl<T: Float> Gather<T> {
 
     /// The rows `first..first + n` of a source.
     pub fn rows<'a>(&'a mut self, source: Source<'a>, first: usize, n: usize) -> Block<'a, T> {
-        let Source { data, rows, epoch, factor, turned, patches, augmenter } = source;
+        let Source { data, rows, epoch, factor, turned, patches, augmenter, noise } = source;
         if !patches.is_empty() {
             let end = (first + n).div_ceil(Patches::ROWS);
             return Block::Patches(&patches[first / Patches::ROWS..end], T::from_f64(factor));
@@ -204,9 +207,18 @@ impl<T: Float> Gather<T> {
                 }
                 &self.bytes
             }
-            (Storage::F32(all), _) => return self.narrow(all, row, n, source, is_here),
-            (Storage::F64(all), _) => return self.narrow(all, row, n, source, is_here),
+            (Storage::F32(all), _) => return self.narrow(all, row, (first, n), source, is_here),
+            (Storage::F64(all), _) => return self.narrow(all, row, (first, n), source, is_here),
         };
+        if let Some(noise) = noise {
+            if !is_here {
+                self.floats.resize(n * width, T::ZERO);
+                kernels::widen(bytes, T::from_f64(factor), &mut self.floats);
+                noise.add(first, width, &mut self.floats);
+            }
+            let inputs = Inputs::plain(&self.floats[..], width);
+            return if turned { Block::Turned(inputs) } else { Block::Floats(inputs) };
+        }
         let inputs = Inputs { x: bytes, n_in: width, factor: T::from_f64(factor) };
         if !turned {
             return Block::Bytes(inputs);
@@ -224,7 +236,7 @@ impl<T: Float> Gather<T> {
         &mut self,
         all: &[F],
         row: impl Fn(usize) -> usize,
-        n: usize,
+        (first, n): (usize, usize),
         source: Source,
         is_here: bool,
     ) -> Block<'_, T> {
@@ -236,6 +248,9 @@ impl<T: Float> Gather<T> {
                     kernels::prefetch_slice(&all[row(i + AHEAD) * width..(row(i + AHEAD) + 1) * width]);
                 }
                 kernels::narrow(&all[row(i) * width..(row(i) + 1) * width], source.factor, out);
+            }
+            if let Some(noise) = source.noise {
+                noise.add(first, width, &mut self.floats);
             }
         }
         let inputs = Inputs::plain(&self.floats[..], width);

@@ -156,7 +156,16 @@ mod tests {
 
     #[test]
     fn layouts_are_taken_back_exactly() {
-        let layer = Layer { n_in: 48, n_out: 5, weight: 2..242, bias: 242..247 };
+        let none = 0..0;
+        let layer = Layer {
+            n_in: 48,
+            n_out: 5,
+            weight: 2..242,
+            bias: 242..247,
+            scale: none.clone(),
+            mean: none.clone(),
+            variance: none,
+        };
         let upright: Vec<f32> = (0..250).map(|i| i as f32).collect();
         let data = Dataset::new(Inputs::Bytes(vec![0; 48]), 48, None).unwrap().with_image(6, 8);
         let order = squares(&data);

@@ -5,6 +5,7 @@
 
 mod activation;
 mod augment;
+mod batch_norm;
 mod batches;
 mod checkpoint;
 mod class_weight;
@@ -12,10 +13,12 @@ mod clip;
 mod columns;
 mod dataset;
 mod dates;
+mod dropout;
 mod error;
 mod gather;
 mod head;
 mod head_quirks;
+mod held;
 mod init;
 mod kinds;
 mod layout;
@@ -25,6 +28,7 @@ mod loss;
 mod metrics;
 mod model;
 mod network;
+mod noise;
 mod optimizer;
 mod parts;
 mod pass;

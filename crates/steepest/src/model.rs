@@ -50,12 +50,12 @@ pub struct Predictions<T> {
 }
 
 impl<T: Float> Model<T> {
-    /// The model of a run.
+    /// The model of a run; batch normalisation is folded into its weights.
     pub fn new(plan: &Plan, network: Network<T>) -> Self {
         Self {
             recipe: plan.recipe.clone(),
             head: plan.training.head,
-            network,
+            network: network.folded().into_owned(),
             classes: plan.classes.clone(),
             image: plan.image,
             divide_by: plan.training.divide_by,

@@ -2,6 +2,7 @@
 
 use steepest_kernels::{self as kernels, AlignedVec, Float, Ink, Inputs};
 
+use crate::dropout::{Dropout, RowsDropout};
 use crate::gather::{Block, Source, Wanted};
 use crate::head::{Coupling, Head};
 use crate::network::{Layer, Network};
@@ -28,8 +29,16 @@ pub(crate) struct Batch<'a, T> {
     pub source: Source<'a>,
     pub network: &'a Network<T>,
     pub head: &'a Head,
+    pub dropout: Option<&'a Dropout>,
     /// What the sum of the rows' losses is divided by: their number, or the sum of their weights.
     pub total: f64,
+}
+
+impl<T> Batch<'_, T> {
+    /// Dropout for the rows from `first` on.
+    pub fn dropout(&self, first: usize) -> Option<RowsDropout<'_>> {
+        self.dropout.map(|dropout| dropout.rows(first))
+    }
 }
 
 /// Blocks of `size` of the batch's rows `first..end`: number, first row, rows.
@@ -43,6 +52,8 @@ pub(crate) struct Activations<T> {
     pub z: Vec<AlignedVec<T>>,
     /// Outputs of each layer, `(rows, n_out)`; of the last, the head's predictions.
     pub a: Vec<AlignedVec<T>>,
+    /// What each hidden layer gives on under dropout, `(rows, n_out)`; else empty.
+    pub dropped: Vec<AlignedVec<T>>,
     /// The head's row sums, `(rows)`.
     pub log_sums: AlignedVec<T>,
 }
@@ -57,26 +68,46 @@ pub(crate) fn deltas<T: Float>(network: &Network<T>, capacity: usize) -> Deltas<
 impl<T: Float> Activations<T> {
     pub fn new(network: &Network<T>, capacity: usize) -> Self {
         let of_layers = || deltas(network, capacity);
-        Self { z: of_layers(), a: of_layers(), log_sums: AlignedVec::zeros(capacity) }
+        Self { z: of_layers(), a: of_layers(), dropped: Vec::new(), log_sums: AlignedVec::zeros(capacity) }
     }
 
-    /// Logits of the `n` rows of `x`, and what leads there; the head then makes predictions of them.
-    pub fn forward(&mut self, network: &Network<T>, x: Block<T>, n: usize) {
+    /// Logits of the `n` rows of `x`, and what leads there; the head then makes predictions of them. Without batch
+    /// normalisation, which looks at all rows at once.
+    pub fn forward(&mut self, network: &Network<T>, x: Block<T>, n: usize, dropout: Option<RowsDropout>) {
         let last = network.layers().len() - 1;
         for (l, layer) in network.layers().iter().enumerate() {
-            let (weight, bias) = (network.weight(layer), network.bias(layer));
-            let z = &mut self.z[l][..n * layer.n_out]; // (n, n_out)
-            match l.checked_sub(1) {
-                None => x.affine(weight, bias, z),
-                Some(before) => {
-                    let a = &self.a[before][..n * layer.n_in]; // (n, n_in)
-                    kernels::affine(Inputs::plain(a, layer.n_in), weight, bias, z);
-                }
-            }
+            self.sums(network, l, x, n);
             if l < last {
-                network.spec().activation.forward(z, &mut self.a[l][..n * layer.n_out]);
+                let (z, a) = (&self.z[l][..n * layer.n_out], &mut self.a[l][..n * layer.n_out]);
+                network.spec().activation.forward(z, a);
+                self.drop(l, n, dropout);
             }
         }
+    }
+
+    /// The sums of layer `l`, from the outputs of the one before, or for the first from `x`.
+    pub fn sums(&mut self, network: &Network<T>, l: usize, x: Block<T>, n: usize) {
+        let layer = &network.layers()[l];
+        let (weight, bias) = (network.weight(layer), network.added_bias(layer));
+        let z = &mut self.z[l][..n * layer.n_out]; // (n, n_out)
+        match l.checked_sub(1) {
+            None => x.affine(weight, bias, z),
+            Some(before) => {
+                let a = &outputs(&self.a, &self.dropped, before)[..n * layer.n_in]; // (n, n_in)
+                kernels::affine(Inputs::plain(a, layer.n_in), weight, bias, z);
+            }
+        }
+    }
+
+    /// Drops some of what hidden layer `l` gives on.
+    pub fn drop(&mut self, l: usize, n: usize, dropout: Option<RowsDropout>) {
+        let Some(dropout) = dropout else { return };
+        if self.dropped.is_empty() {
+            self.dropped = self.a.iter().map(|a| AlignedVec::zeros(a.len())).collect();
+        }
+        let used = self.a[l].len() / self.log_sums.len() * n;
+        self.dropped[l][..used].copy_from_slice(&self.a[l][..used]);
+        dropout.apply(l, n, &mut self.dropped[l][..used]);
     }
 
     /// The last layer's logits of `n` rows.
@@ -110,14 +141,16 @@ impl<T: Float> Activations<T> {
     }
 
     /// From `delta` at the last layer's logits to those at the others'.
-    pub fn carry_back(&self, network: &Network<T>, n: usize, delta: &mut Deltas<T>) {
+    pub fn carry_back(
+        &self,
+        network: &Network<T>,
+        n: usize,
+        delta: &mut Deltas<T>,
+        dropout: Option<RowsDropout>,
+    ) {
         for (l, layer) in network.layers().iter().enumerate().skip(1).rev() {
-            let (before, from_here) = delta.split_at_mut(l);
-            let delta = &from_here[0][..n * layer.n_out];
             let (z, a) = (&self.z[l - 1][..n * layer.n_in], &self.a[l - 1][..n * layer.n_in]);
-            let d_input = &mut before[l - 1][..n * layer.n_in];
-            kernels::backpropagate(delta, network.weight(layer), layer.n_in, d_input);
-            network.spec().activation.backward(z, a, d_input);
+            network.spec().activation.backward(z, a, to_outputs(network, l, n, delta, dropout));
         }
     }
 
@@ -135,7 +168,8 @@ impl<T: Float> Activations<T> {
         match l.checked_sub(1) {
             None => x.weight_gradient(delta, first, add, d_weight),
             Some(before) => {
-                let a = Inputs::plain(&self.a[before][..n * layer.n_in], layer.n_in);
+                let a = &outputs(&self.a, &self.dropped, before)[..n * layer.n_in];
+                let a = Inputs::plain(a, layer.n_in);
                 kernels::weight_gradient(delta, a, first, add, d_weight);
             }
         }
@@ -148,16 +182,39 @@ impl<T: Float> Activations<T> {
         x: Block<T>,
         n: usize,
         delta: &mut Deltas<T>,
-        add: bool,
-        gradient: &mut [T],
+        dropout: Option<RowsDropout>,
+        (add, gradient): (bool, &mut [T]),
     ) {
-        self.carry_back(network, n, delta);
+        self.carry_back(network, n, delta, dropout);
         for (l, layer) in network.layers().iter().enumerate() {
             let d_weight = &mut gradient[layer.weight.clone()];
             self.weight_gradient((l, layer), x, n, delta, (0, add), d_weight);
             bias_gradient(&delta[l][..n * layer.n_out], add, &mut gradient[layer.bias.clone()]);
         }
     }
+}
+
+/// What hidden layer `l` gives on.
+fn outputs<'a, T>(a: &'a [AlignedVec<T>], dropped: &'a [AlignedVec<T>], l: usize) -> &'a AlignedVec<T> {
+    dropped.get(l).unwrap_or(&a[l])
+}
+
+/// From `delta` at the sums of layer `l` to that at the activations of the one before, which is returned.
+pub(crate) fn to_outputs<'a, T: Float>(
+    network: &Network<T>,
+    l: usize,
+    n: usize,
+    delta: &'a mut Deltas<T>,
+    dropout: Option<RowsDropout>,
+) -> &'a mut [T] {
+    let layer = &network.layers()[l];
+    let (before, from_here) = delta.split_at_mut(l);
+    let d_output = &mut before[l - 1][..n * layer.n_in];
+    kernels::backpropagate(&from_here[0][..n * layer.n_out], network.weight(layer), layer.n_in, d_output);
+    if let Some(dropout) = dropout {
+        dropout.apply(l - 1, n, d_output);
+    }
+    d_output
 }
 
 /// The gradient of a layer's bias, if it has one.

@@ -13,8 +13,8 @@ use crate::init::Init;
 use crate::loss::{Loss, LossKind};
 use crate::network::NetworkSpec;
 use crate::plan_training::{batches, training};
-use crate::recipe::Recipe;
-use crate::recipe_values::{BiasGradient, ValSplit};
+use crate::recipe::{NetworkRecipe, Recipe};
+use crate::recipe_values::{BatchSize, BiasGradient, ValSplit};
 use crate::split::{Split, SplitKind, SplitShuffle, split, stratified};
 use crate::trainer::Training;
 
@@ -86,6 +86,8 @@ impl Plan {
         check_loss(&mut recipe, output, data)?;
         check_start(&recipe)?;
         check_quirks(&recipe, output)?;
+        check_noise(&recipe)?;
+        check_batch_norm(&recipe, split.train.len())?;
         check_label_smoothing(&recipe, output, &classes)?;
         check(
             recipe.training.patience.is_none()
@@ -116,7 +118,8 @@ impl Plan {
             )
         })?;
         let activation = recipe.network.activation;
-        let network = NetworkSpec { sizes, activation, bias: recipe.network.bias };
+        let NetworkRecipe { bias, batch_norm, .. } = recipe.network;
+        let network = NetworkSpec { sizes, activation, bias, batch_norm };
 
         let head = recipe.head(output, n_outputs);
         let augmenter = augmenter(&recipe, data)?;
@@ -393,6 +396,50 @@ fn check_quirks(recipe: &Recipe, output: Output) -> Result<(), Error> {
         "quirks.bias_gradient needs biases, but network.bias is false: leave it out, or all quirks with --textbook"
             .into()
     })
+}
+
+/// Checks what training adds to the inputs and drops of the hidden layers.
+fn check_noise(recipe: &Recipe) -> Result<(), Error> {
+    let (noise, dropout) = (recipe.data.noise, recipe.network.dropout);
+    check(noise >= 0.0 && noise.is_finite(), || {
+        format!("data.noise is {noise}: expected a standard deviation, a number from 0 on")
+    })?;
+    check((0.0..1.0).contains(&dropout), || {
+        format!("network.dropout is {dropout}: expected the part that is dropped, 0 or more and below 1")
+    })?;
+    check(dropout == 0.0 || !recipe.network.hidden.is_empty(), || {
+        "network.dropout drops what hidden layers give on, but network.hidden is []: leave it out, or add a layer".into()
+    })
+}
+
+/// Refuses batch normalisation where there is nothing to normalise, or where quirks look at a batch in ways of their own.
+fn check_batch_norm(recipe: &Recipe, n_train: usize) -> Result<(), Error> {
+    if !recipe.network.batch_norm {
+        return Ok(());
+    }
+    check(!recipe.network.hidden.is_empty(), || {
+        "network.batch_norm normalises hidden layers, but network.hidden is []: leave it out, or add a layer"
+            .into()
+    })?;
+    check(recipe.training.batch_size != BatchSize::Rows(1) && n_train > 1, || {
+        "network.batch_norm needs batches of two rows or more, but each has one: \
+         set training.batch_size (--batch-size 128), or leave batch_norm out"
+            .into()
+    })?;
+    let quirks = &recipe.quirks;
+    for (key, is_set) in [
+        ("softmax_shift", quirks.softmax_shift == Some(Shift::Batch)),
+        ("softmax_axis", quirks.softmax_axis == Some(Axis::Batch)),
+        ("bias_gradient", quirks.bias_gradient == Some(BiasGradient::Summed)),
+    ] {
+        check(!is_set, || {
+            format!(
+                "quirks.{key} does not go with network.batch_norm: \
+                 leave one of them out, or all quirks with --textbook"
+            )
+        })?;
+    }
+    Ok(())
 }
 
 /// What deforms the rows to learn from, if anything does.

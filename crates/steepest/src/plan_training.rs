@@ -96,6 +96,9 @@ pub(crate) fn training(
         total_steps: total.ok_or_else(|| Error::Plan("training.epochs is too large".into()))?,
         divide_by: recipe.data.divide_by.unwrap_or(1.0),
         augmenter,
+        noise: recipe.data.noise,
+        dropout: recipe.network.dropout,
+        seed: recipe.seed,
     })
 }
 

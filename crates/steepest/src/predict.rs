@@ -25,11 +25,12 @@ pub struct Evaluation {
     pub accuracy: Option<f64>,
 }
 
-/// Logits `(n_samples, n_outputs)` of all rows, inputs multiplied by `factor`.
+/// Logits `(n_samples, n_outputs)` of all rows, inputs multiplied by `factor`; with batch normalisation by its running statistics.
 pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool: &mut Pool) -> Vec<T> {
     let n_outputs = network.spec().sizes[network.spec().sizes.len() - 1];
     let n_samples = data.n_samples();
-    let network = &*layout::suited(network, data);
+    let network = network.folded();
+    let network = &*layout::suited(&network, data);
     let source = Source { turned: network.is_turned(), ..Source::new(data, factor) };
     let size = block_rows(network);
     let mut out = vec![T::ZERO; n_samples * n_outputs];
@@ -42,7 +43,7 @@ pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool:
         for (block, out) in part.chunks_mut(size * n_outputs).enumerate() {
             let n = out.len() / n_outputs;
             let first = task * TASK + block * size;
-            activations.forward(network, gather.rows(source, first, n), n);
+            activations.forward(network, gather.rows(source, first, n), n, None);
             out.copy_from_slice(activations.logits(n));
         }
     });

@@ -17,7 +17,7 @@ use crate::pass::{Activations, block_rows};
 ///
 /// ```
 /// # use steepest::{Head, Init, Model, Activation, Network, NetworkSpec, Output, Predictor, Recipe};
-/// # let spec = NetworkSpec { sizes: vec![4, 3, 2], activation: Activation::Relu, bias: true };
+/// # let spec = NetworkSpec { sizes: vec![4, 3, 2], activation: Activation::Relu, bias: true, batch_norm: false };
 /// # let network = Network::<f32>::random(spec, Init::HeNormal, Init::Zeros, 0);
 /// # let head = Head::new(Output::Softmax, 2, Default::default());
 /// # let (recipe, classes) = (Recipe::default(), vec!["no".into(), "yes".into()]);
@@ -46,7 +46,7 @@ impl<T: Float> Predictor<T> {
     pub fn new(model: &Model<T>) -> Self {
         // Also for rows of which only the first is known: a row's prediction should not depend on the others.
         let layout = if is_wide(model.network.spec()) { Layout::Turned } else { Layout::Upright };
-        let network = model.network.laid_out(&layout);
+        let network = model.network.folded().laid_out(&layout);
         let most_rows = block_rows(&network);
         Self {
             head: model.head,
@@ -85,7 +85,7 @@ impl<T: Float> Predictor<T> {
             } else {
                 Block::Bytes(inputs)
             };
-            self.activations.forward(&self.network, block, n);
+            self.activations.forward(&self.network, block, n, None);
             self.logits.extend_from_slice(self.activations.logits(n));
         }
         self.finish()
@@ -105,7 +105,7 @@ impl<T: Float> Predictor<T> {
             let n = x.len() / n_in;
             let inputs = Inputs::plain(&self.scaled[..], n_in);
             let block = if self.network.is_turned() { Block::Turned(inputs) } else { Block::Floats(inputs) };
-            self.activations.forward(&self.network, block, n);
+            self.activations.forward(&self.network, block, n, None);
             self.logits.extend_from_slice(self.activations.logits(n));
         }
         self.finish()

@@ -92,6 +92,9 @@ pub struct DataRecipe {
     /// Of a table: what columns are, by their names; otherwise it is recognised.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, ColumnKind>,
+    /// Standard deviation of the noise that training adds to the inputs, after the division.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub noise: f64,
 }
 
 /// `[network]`
@@ -113,6 +116,12 @@ pub struct NetworkRecipe {
     pub huber_delta: Option<f64>,
     /// Whether layers have biases.
     pub bias: bool,
+    /// Whether the sums of hidden layers are normalised over each batch.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub batch_norm: bool,
+    /// The part of what hidden layers give on that each training step drops.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropout: f64,
     /// Initial weights.
     pub weights: Init,
     /// Initial biases.
@@ -178,6 +187,7 @@ impl Default for DataRecipe {
             min_frequency: None,
             drop: None,
             columns: BTreeMap::new(),
+            noise: 0.0,
         }
     }
 }
@@ -207,10 +217,17 @@ impl Default for NetworkRecipe {
             loss: None,
             huber_delta: None,
             bias: true,
+            batch_norm: false,
+            dropout: 0.0,
             weights: Init::HeNormal,
             biases: Init::Zeros,
         }
     }
+}
+
+/// Keys that came later are written only where they say something, so that older plans, and models with them, stay as they were.
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
 }
 
 /// A change to a recipe: the key's path, and its new value, or none to leave the key out.

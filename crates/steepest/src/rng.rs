@@ -14,6 +14,10 @@ pub enum Purpose {
     Batches = 3,
     /// How images are deformed.
     Augment = 4,
+    /// Which hidden units each step drops.
+    Dropout = 8,
+    /// What is added to the inputs of each step.
+    Noise = 9,
 }
 
 /// ChaCha8: the same numbers on every platform.
@@ -31,4 +35,11 @@ pub(crate) fn row_stream(seed: u64, purpose: Purpose, epoch: u64, row: u32) -> C
         part.copy_from_slice(&word.to_le_bytes());
     }
     ChaCha8Rng::from_seed(key)
+}
+
+/// Numbers for one step, the same wherever a run begins: so what is drawn with them needs no memory from step to step.
+pub(crate) fn stream_of_step(seed: u64, purpose: Purpose, step: u64) -> ChaCha8Rng {
+    let mut rng = stream(seed, purpose);
+    rng.set_word_pos(u128::from(step) << 20);
+    rng
 }

@@ -7,7 +7,7 @@ use crate::checkpoint::{Carrier, State, misfit};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::model::Model;
-use crate::network::Network;
+use crate::network::{Network, NetworkSpec};
 use crate::plan::Plan;
 use crate::predict::Evaluation;
 use crate::trace::Trace;
@@ -113,11 +113,14 @@ impl<T: Float> Session<T> {
         }
         let network = match start.network {
             Some(network) if *network.spec() != plan.network => {
-                let (given, expected) = (&network.spec().sizes, &plan.network.sizes);
+                let about = |spec: &NetworkSpec| {
+                    let NetworkSpec { sizes, bias, batch_norm, .. } = spec;
+                    format!("{sizes:?} (biases: {bias}, batch normalisation: {batch_norm})")
+                };
                 return Err(Error::Plan(format!(
-                    "the given weights are for layers {given:?} (biases: {}), but the plan has {expected:?} (biases: {})",
-                    network.spec().bias,
-                    plan.network.bias
+                    "the given weights are for layers {}, but the plan has {}",
+                    about(network.spec()),
+                    about(&plan.network)
                 )));
             }
             Some(network) => network,
@@ -137,6 +140,12 @@ impl<T: Float> Session<T> {
                 }
                 if batches.iter().any(Vec::is_empty) || batches.is_empty() {
                     return Err(Error::Plan("the given batches are empty, or one of them is".into()));
+                }
+                if plan.network.batch_norm && batches.iter().any(|batch| batch.len() < 2) {
+                    return Err(Error::Plan(
+                        "one of the given batches has a single row: network.batch_norm needs two or more"
+                            .into(),
+                    ));
                 }
                 Batches::given(n_train, batches)
             }
@@ -216,6 +225,7 @@ impl<T: Float> Session<T> {
             carrier.integer("best.step", &mut best.iteration, steps)?;
             carrier.float("best.loss", &mut best.loss)?;
             carrier.vector("best.parameters", &mut best.network.parameters)?;
+            carrier.vector("best.statistics", &mut best.network.statistics)?;
         }
         Ok(())
     }
@@ -270,7 +280,7 @@ impl<T: Float> Session<T> {
         Ok(Progress { step, report, stop })
     }
 
-    /// Keeps the best parameters, and says when they have been the best for too long.
+    /// Keeps the best parameters and statistics, and says when they have been the best for too long.
     fn early_stop(&mut self, patience: u64, loss: f64, iteration: u64) -> Option<Stop> {
         // What is not a number is not the best, either.
         let improves = loss < self.best.as_ref().map_or(f64::INFINITY, |best| best.loss);

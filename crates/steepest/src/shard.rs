@@ -10,6 +10,7 @@ use steepest_kernels::{self as kernels, AlignedVec, Float, Pool};
 
 use crate::gather::{Gather, GatherTargets};
 use crate::head::Coupling;
+use crate::held::{HeldRows, Passed};
 use crate::locks::{get, lock};
 use crate::network::Network;
 use crate::pass::{Activations, BLOCK, Batch, Deltas, block_rows, blocks, deltas, even_blocks};
@@ -20,6 +21,8 @@ pub(crate) struct Shards<T> {
     shards: Vec<Mutex<Shard<T>>>,
     /// One for each thread.
     scratch: Vec<Mutex<Scratch<T>>>,
+    /// With batch normalisation all rows go forward and back before any gradient is summed.
+    pub held: Option<HeldRows<T>>,
 }
 
 /// The part of a batch that one task works on.
@@ -48,13 +51,18 @@ impl<T: Float> Shards<T> {
         Self {
             shards: (0..count).map(|_| Mutex::new(Shard::new(network))).collect(),
             scratch: (0..threads).map(|_| Mutex::new(Scratch::new(network))).collect(),
+            held: network.spec().batch_norm.then(|| HeldRows::new(network, most_rows)),
         }
     }
 
     /// The gradient of a batch, its score, and whether the gradient is finite.
     pub fn gradients(&mut self, batch: &Batch<T>, pool: &mut Pool, gradient: &mut [T]) -> (Score, bool) {
         let Batch { network, head, .. } = batch;
-        let Self { shards, scratch } = self;
+        let Self { shards, scratch, held } = self;
+        if let Some(held) = held {
+            let score = held.pass(batch, pool);
+            return (score, sum_held(shards, network, &held.passed(batch.source), pool, gradient));
+        }
         scratch.iter_mut().for_each(|scratch| get(scratch).gather.forget());
         let n = batch.source.rows.len();
         let n_shards = shard_count(n, network.parameters.len());
@@ -94,6 +102,31 @@ impl<T: Float> Shards<T> {
     }
 }
 
+/// The gradient of a batch whose rows all went forward and back already; whether it is finite.
+fn sum_held<T: Float>(
+    shards: &mut [Mutex<Shard<T>>],
+    network: &Network<T>,
+    passed: &Passed<T>,
+    pool: &mut Pool,
+    gradient: &mut [T],
+) -> bool {
+    let n_shards = shards.len().min(passed.blocks.len());
+    let shards = &mut shards[..n_shards];
+    let first_of = |s: usize| passed.blocks.len() * s / n_shards;
+    pool.run(n_shards, &|s, _| {
+        let sum = &mut lock(&shards[s]).gradient;
+        let blocks = first_of(s)..first_of(s + 1);
+        for layer in network.layers().iter().enumerate() {
+            for (b, block) in passed.blocks[blocks.clone()].iter().enumerate() {
+                block.weight_gradient(layer, (0, b > 0), &mut sum[layer.1.weight.clone()]);
+            }
+            passed.vector_gradient(layer, blocks.clone(), &mut sum[layer.1.vectors()]);
+        }
+    });
+    let parts: Vec<&[T]> = shards.iter_mut().map(|shard| &*get(shard).gradient).collect();
+    add_all(&parts, pool, gradient)
+}
+
 /// Adds gradients in their order; says whether the sum is finite.
 fn add_all<T: Float>(parts: &[&[T]], pool: &mut Pool, sum: &mut [T]) -> bool {
     let pieces: Vec<_> = sum.chunks_mut(PIECE).map(Mutex::new).collect();
@@ -127,7 +160,8 @@ impl<T: Float> Shard<T> {
             if self.activations.len() == b {
                 self.activations.push(Activations::new(batch.network, size));
             }
-            self.activations[b].forward(batch.network, scratch.gather.rows(batch.source, row, n), n);
+            let x = scratch.gather.rows(batch.source, row, n);
+            self.activations[b].forward(batch.network, x, n, batch.dropout(row));
         }
     }
 
@@ -146,13 +180,14 @@ impl<T: Float> Shard<T> {
             let activations = match coupling {
                 Some(_) => &mut self.activations[b],
                 None => {
-                    activations.forward(batch.network, x, n);
+                    activations.forward(batch.network, x, n, batch.dropout(row));
                     activations
                 }
             };
             let targets = targets.rows(batch.source, row, n);
             self.score.add(activations.head(batch, targets, n, coupling, deltas));
-            activations.backward(batch.network, x, n, deltas, b > 0, &mut self.gradient);
+            let gradient = (b > 0, &mut *self.gradient);
+            activations.backward(batch.network, x, n, deltas, batch.dropout(row), gradient);
         }
     }
 }

@@ -1,15 +1,22 @@
 //! One step with every quantity in it, to see the mathematics.
 
-use steepest_kernels::Float;
+use std::ops::Range;
+
+use steepest_kernels::{Float, Pool};
 
 use crate::error::Error;
-use crate::gather::{Gather, GatherTargets, Source};
-use crate::pass::{Activations, Batch, deltas};
+use crate::gather::Source;
+use crate::held::HeldRows;
+use crate::pass::Batch;
 use crate::trainer::{Step, Trainer};
 
 /// Every quantity of one step: name, shape, and numbers row-major. Layers count from 1, rows are samples: `x`; `z1`,
 /// `a1`, …; `delta2`, … (gradients at the logits of the mean loss); `d_W1`, `d_b1`, `W1`, `b1` before the update and
 /// `W1_new`, `b1_new` after it.
+///
+/// A layer with batch normalisation also has `mean1` and `var1` (of the batch, biased) and `z_hat1` (normalised), and instead of
+/// `b1` it has `gamma1` and `beta1`, with `d_gamma1`, `gamma1_new` and so on. With dropout, `dropped1` is what is left of `a1` for
+/// the next layer, scaled up.
 pub type Trace<T> = Vec<(String, Vec<usize>, Vec<T>)>;
 
 impl<T: Float> Trainer<T> {
@@ -26,44 +33,51 @@ impl<T: Float> Trainer<T> {
         let head = &training.head;
         let factor = 1.0 / training.divide_by;
         let (rows, epoch, augmenter) = (self.rows(), step.epoch, training.augmenter.as_ref());
-        let source = Source { rows, epoch, augmenter, ..Source::new(data, factor) };
-        let batch = Batch { source, network: &before, head, total: source.total() };
-        let mut gather = Gather::new();
-        let x = gather.rows(source, 0, n);
-        let mut activations = Activations::new(&before, n);
-        activations.forward(&before, x, n);
-        let coupling = head.coupling(activations.logits(n));
-        let mut delta = deltas(&before, n);
-        let mut targets = GatherTargets::default();
-        activations.head(&batch, targets.rows(source, 0, n), n, coupling.as_ref(), &mut delta);
-        let (predictions, _) = head.predictions(activations.logits(n), coupling.as_ref());
-        // Only for the gradients at the hidden layers: that of the parameters is the trainer's own.
-        activations.backward(&before, x, n, &mut delta, false, &mut vec![T::ZERO; gradient.len()]);
+        let noise = training.noise_of(step.iteration);
+        let source = Source { rows, epoch, augmenter, noise, ..Source::new(data, factor) };
+        let dropout = training.dropout_of(step.iteration, before.layers().len() - 1);
+        let (dropout, total) = (dropout.as_ref(), source.total());
+        let batch = Batch { source, network: &before, head, dropout, total };
+        // The same pass again, in one block. The gradient of the parameters is the trainer's own.
+        let mut held = HeldRows::in_blocks(&before, n, n);
+        held.pass(&batch, &mut Pool::new(1));
+        let passed = held.passed(source);
+        let block = &passed.blocks[0];
+        let logits = block.activations.logits(n);
+        let (predictions, _) = head.predictions(logits, head.coupling(logits).as_ref());
 
-        let mut trace = vec![("x".to_string(), vec![n, data.n_features()], x.to_floats())];
+        let mut trace = vec![("x".to_string(), vec![n, data.n_features()], block.x.to_floats())];
         for (l, layer) in before.layers().iter().enumerate() {
-            let rows = vec![n, layer.n_out];
-            trace.push((format!("z{}", l + 1), rows.clone(), activations.z[l].to_vec()));
-            let a = if l + 1 < before.layers().len() { &activations.a[l] } else { &predictions[..] };
-            trace.push((format!("a{}", l + 1), rows, a.to_vec()));
+            let mut add = |name: &str, shape, numbers: &[T]| {
+                trace.push((format!("{name}{}", l + 1), shape, numbers.to_vec()));
+            };
+            let (rows, units) = (vec![n, layer.n_out], vec![layer.n_out]);
+            add("z", rows.clone(), &block.activations.z[l]);
+            if let Some(norm) = passed.norms.get(l) {
+                add("mean", units.clone(), &norm.mean);
+                add("var", units, &norm.variance);
+                add("z_hat", rows.clone(), &norm.normalised(&block.activations.z[l]));
+            }
+            let is_hidden = l + 1 < before.layers().len();
+            add("a", rows.clone(), if is_hidden { &block.activations.a[l] } else { &predictions });
+            if let (true, Some(dropped)) = (is_hidden, block.activations.dropped.get(l)) {
+                add("dropped", rows, dropped);
+            }
         }
         for (l, layer) in before.layers().iter().enumerate().rev() {
-            trace.push((format!("delta{}", l + 1), vec![n, layer.n_out], delta[l].to_vec()));
-            let of_layer = [("d_W", "d_b", &gradient), ("W", "b", &before.parameters)];
-            let new = ("W_new", "b_new", &after.parameters);
-            for (weight, bias, flat) in of_layer.into_iter().chain([new]) {
-                let name = |part: &str| match part.split_once('_') {
-                    Some(("d", part)) => format!("d_{part}{}", l + 1),
-                    Some((part, suffix)) => format!("{part}{}_{suffix}", l + 1),
-                    None => format!("{part}{}", l + 1),
-                };
-                trace.push((
-                    name(weight),
-                    vec![layer.n_out, layer.n_in],
-                    flat[layer.weight.clone()].to_vec(),
-                ));
-                if !layer.bias.is_empty() {
-                    trace.push((name(bias), vec![layer.n_out], flat[layer.bias.clone()].to_vec()));
+            trace.push((format!("delta{}", l + 1), vec![n, layer.n_out], block.deltas[l].to_vec()));
+            let bias = if layer.is_normalised() { "beta" } else { "b" };
+            let parameters: [(&str, &Range<usize>, Vec<usize>); 3] = [
+                ("W", &layer.weight, vec![layer.n_out, layer.n_in]),
+                (bias, &layer.bias, vec![layer.n_out]),
+                ("gamma", &layer.scale, vec![layer.n_out]),
+            ];
+            for (prefix, suffix, flat) in
+                [("d_", "", &gradient), ("", "", &before.parameters), ("", "_new", &after.parameters)]
+            {
+                for (name, range, shape) in parameters.iter().filter(|(_, range, _)| !range.is_empty()) {
+                    let name = format!("{prefix}{name}{}{suffix}", l + 1);
+                    trace.push((name, shape.clone(), flat[(*range).clone()].to_vec()));
                 }
             }
         }

@@ -12,12 +12,15 @@ use crate::batches::{Batches, Rows};
 use crate::checkpoint::{Carrier, Place, STEP};
 use crate::clip::clip_factor;
 use crate::dataset::Dataset;
+use crate::dropout::Dropout;
 use crate::error::Error;
 use crate::gather::Source;
 use crate::head::Head;
+use crate::held::HeldRows;
 use crate::layout::{Layout, layout_for, layout_for_all};
 use crate::locks::lock;
 use crate::network::{Layer, Network};
+use crate::noise::Noise;
 use crate::optimizer::{Optimizer, Piece, UpdateRule};
 use crate::parts::Parts;
 use crate::pass::Batch;
@@ -36,8 +39,8 @@ pub struct Training {
     pub schedule: Schedule,
     /// L2 penalty: `l2 / 2` times the sum of squared weights (not biases) is added to the loss.
     pub l2: f64,
-    /// Decay of the running mean of the parameters that is validated and saved; none to do so with the parameters
-    /// themselves. Early on it is less: see [`Training::mean_decay`].
+    /// Decay of the running mean of the parameters (and of the statistics of batch normalisation) that is validated and saved;
+    /// none to do so with the parameters themselves. Early on it is less: see [`Training::mean_decay`].
     pub ema: Option<f64>,
     /// The gradient's norm may be this much; longer ones are shortened (PyTorch's `clip_grad_norm_`).
     pub clip_norm: Option<f64>,
@@ -49,9 +52,25 @@ pub struct Training {
     pub divide_by: f64,
     /// Deforms the rows that are learnt from, if they are images of bytes.
     pub augmenter: Option<Augmenter>,
+    /// The standard deviation of the noise that is added to the inputs, after the division.
+    pub noise: f64,
+    /// The part of what hidden layers give on that each step drops.
+    pub dropout: f64,
+    /// Where noise and dropout come from.
+    pub seed: u64,
 }
 
 impl Training {
+    /// What a step adds to its inputs.
+    pub(crate) fn noise_of(&self, step: u64) -> Option<Noise> {
+        Noise::new(self.noise, self.seed, step)
+    }
+
+    /// What a step drops.
+    pub(crate) fn dropout_of(&self, step: u64, n_hidden: usize) -> Option<Dropout> {
+        Dropout::new(self.dropout, self.seed, step, n_hidden)
+    }
+
     /// Decay of the parameters' mean in step `step`, counted from 1: at most `(1 + step) / (10 + step)`, so that the mean
     /// soon forgets where training began (TensorFlow's `ExponentialMovingAverage` with `num_updates`).
     pub fn mean_decay(&self, step: u64) -> f64 {
@@ -83,7 +102,7 @@ pub struct Trainer<T> {
     last_good: Good<T>,
 }
 
-/// Parameters that are known to be good, and their mean.
+/// A network that is known to be good, and its mean.
 struct Good<T> {
     iteration: u64,
     network: Network<T>,
@@ -132,8 +151,9 @@ impl<T: Float> Trainer<T> {
         let fits = |augmenter: &Augmenter| data.is_bytes() && data.image() == Some(augmenter.size());
         assert!(training.augmenter.as_ref().is_none_or(fits));
         let mut pool = Pool::new(threads);
-        // Rows that are deformed anew are not the same in every step.
-        let (layout, patches) = if batches.are_whole() && training.augmenter.is_none() {
+        // Patches are of inputs that are the same in every step.
+        let is_fixed = training.augmenter.is_none() && training.noise == 0.0;
+        let (layout, patches) = if batches.are_whole() && is_fixed {
             layout_for_all(network.spec(), &data, &mut pool)
         } else {
             (layout_for(network.spec(), &data), Vec::new())
@@ -181,7 +201,7 @@ impl<T: Float> Trainer<T> {
         self.mean.as_ref().unwrap_or(&self.network).laid_out(&Layout::Upright)
     }
 
-    /// Goes on from these parameters, and their mean with them.
+    /// Goes on from these parameters and statistics, and their mean with them.
     ///
     /// # Panics
     /// When the network has another shape.
@@ -232,7 +252,7 @@ impl<T: Float> Trainer<T> {
     pub fn step(&mut self) -> Result<Step, Error> {
         let (step, is_updated) = self.pass(true)?;
         if is_updated {
-            self.step += 1;
+            self.end_step();
         } else {
             self.update();
         }
@@ -264,10 +284,11 @@ impl<T: Float> Trainer<T> {
         let rows = batches.rows();
         let n = rows.len();
         let (factor, turned) = (1.0 / training.divide_by, network.is_turned());
-        let augmenter = training.augmenter.as_ref();
-        let source = Source { data, rows, epoch, factor, turned, patches, augmenter };
-        let total = source.total();
-        let batch = Batch { source, network, head: &training.head, total };
+        let (augmenter, noise) = (training.augmenter.as_ref(), training.noise_of(self.step));
+        let source = Source { data, rows, epoch, factor, turned, patches, augmenter, noise };
+        let dropout = training.dropout_of(self.step, network.layers().len() - 1);
+        let (head, dropout, total) = (&training.head, dropout.as_ref(), source.total());
+        let batch = Batch { source, network, head, dropout, total };
         let work = work.get_or_insert_with(|| Work::new(network, batches.largest(), pool.threads()));
         let (score, mut is_finite, is_updated) = match work {
             Work::ByRows(shards) => {
@@ -275,11 +296,14 @@ impl<T: Float> Trainer<T> {
                 (score, is_finite, false)
             }
             Work::ByParameters(parts) => {
-                let score = parts.pass(&batch, pool);
+                let score = parts.held.pass(&batch, pool);
                 let all = whole(gradient, network, memory, mean);
                 (score, parts.gradients(source, pool, all, updates.then_some(rule)), updates)
             }
         };
+        if let Some(held) = work.held() {
+            held.note_statistics(n, &network.spec().layers(), &mut network.statistics);
+        }
         let mut loss = summarize(&training.head, score, n, total);
         if training.l2 > 0.0 {
             loss.loss += add_l2(network, training.l2, gradient);
@@ -341,6 +365,15 @@ impl<T: Float> Trainer<T> {
         } else {
             pool.run(pieces.len(), &|i, _| update(i));
         }
+        self.end_step();
+    }
+
+    /// A step is done. Where the network has a mean, its statistics are averaged as the parameters were in [`Piece::update`].
+    fn end_step(&mut self) {
+        let rate = T::from_f64(self.rule().mean_rate);
+        if let Some(mean) = &mut self.mean {
+            kernels::lerp(rate, &self.network.statistics, &mut mean.statistics);
+        }
         self.step += 1;
     }
 
@@ -362,15 +395,18 @@ impl<T: Float> Trainer<T> {
         // A run of which all steps are done has nothing to go on with.
         carrier.integer(STEP, &mut self.step, self.training.total_steps - 1)?;
         carrier.parameters("parameters", &place, &mut self.network.parameters)?;
+        carrier.vector("statistics", &mut self.network.statistics)?;
         for (memory, i) in self.memory.iter_mut().zip(0..self.training.optimizer.memory()) {
             carrier.parameters(&format!("memory.{i}"), &place, memory)?;
         }
         let good = &mut self.last_good;
         carrier.integer("last_good.step", &mut good.iteration, self.step)?;
         carrier.parameters("last_good.parameters", &place, &mut good.network.parameters)?;
+        carrier.vector("last_good.statistics", &mut good.network.statistics)?;
         for (name, mean) in [("mean", &mut self.mean), ("last_good.mean", &mut good.mean)] {
             if let Some(mean) = mean {
                 carrier.parameters(name, &place, &mut mean.parameters)?;
+                carrier.vector(&format!("{name}.statistics"), &mut mean.statistics)?;
             }
         }
         if matches!(self.training.schedule.course, Course::Adaptive { .. }) {
@@ -383,7 +419,8 @@ impl<T: Float> Trainer<T> {
         Ok(())
     }
 
-    /// Loss and accuracy of [`Trainer::averaged`] on a data set with targets.
+    /// Loss and accuracy of [`Trainer::averaged`] on a data set with targets; with batch normalisation by its running
+    /// statistics.
     ///
     /// # Panics
     /// When the data set has no targets.
@@ -402,6 +439,14 @@ impl<T: Float> Work<T> {
             Self::ByParameters(Parts::new(network, most_rows))
         } else {
             Self::ByRows(Shards::new(network, most_rows, threads))
+        }
+    }
+
+    /// The rows of the last step, where they are held.
+    fn held(&self) -> Option<&HeldRows<T>> {
+        match self {
+            Self::ByRows(shards) => shards.held.as_ref(),
+            Self::ByParameters(parts) => Some(&parts.held),
         }
     }
 }
@@ -424,10 +469,11 @@ fn whole<'a, T: Float>(
 /// Parameters that one task updates.
 const PIECE: usize = 16 * 1024;
 
-/// Cuts everything that is laid out as the parameters into pieces, weights (said to be) and biases apart.
+/// Cuts everything that is laid out as the parameters into pieces, weights (said to be) and the others apart.
 fn pieces<T: Float>(layers: Vec<Layer>, mut all: Piece<T>) -> Vec<Mutex<(Piece<T>, bool)>> {
     let mut pieces = Vec::new();
-    let ranges = layers.into_iter().flat_map(|layer| [(layer.weight, true), (layer.bias, false)]);
+    let ranges =
+        layers.into_iter().flat_map(|layer| [(layer.weight.clone(), true), (layer.vectors(), false)]);
     for (range, are_weights) in ranges {
         for first in range.clone().step_by(PIECE) {
             pieces.push(Mutex::new((all.cut(PIECE.min(range.end - first)), are_weights)));

@@ -27,7 +27,8 @@ fn train<T: Float>(recipe: &Recipe, data: &Dataset, threads: usize) -> Vec<T> {
     for _ in 0..trainer.training().total_steps {
         trainer.step().unwrap();
     }
-    trainer.network().parameters.to_vec()
+    let network = trainer.network();
+    [&*network.parameters, &*network.statistics].concat()
 }
 
 #[test]
@@ -40,6 +41,10 @@ fn any_number_of_threads_gives_the_same_bits() {
         "[training]\nbatch_size = 700\nsampling = \"replacement\"\noptimizer = \"nesterov\"\niterations = 9\nl2 = 0.01",
         "[training]\nbatch_size = \"full\"\niterations = 5\n[quirks]\nsoftmax_shift = \"batch\"\ndelta_scale = 2.0",
         "[training]\nbatch_size = 128\niterations = 20\n[quirks]\nsoftmax_axis = \"batch\"\ndelta_rule = \"diagonal\"",
+        "[network]\nhidden = [20, 9]\nbatch_norm = true\n[training]\nbatch_size = 300\niterations = 20",
+        "[network]\nhidden = [80]\nbatch_norm = true\n[training]\nbatch_size = \"full\"\niterations = 5",
+        "[network]\nhidden = [20, 9]\ndropout = 0.2\n[training]\nbatch_size = \"full\"\niterations = 5",
+        "[data]\nnoise = 0.1\n[network]\ndropout = 0.2\n[training]\nbatch_size = 300\niterations = 5\n[quirks]\nsoftmax_axis = \"batch\"",
     ] {
         let recipe = Recipe::parse(text, &[]).unwrap();
         let one: Vec<f32> = train(&recipe, &data, 1);
@@ -78,6 +83,9 @@ fn parts_give_the_same_bits_on_any_number_of_threads() {
         "[network]\nhidden = [70, 500]\n[training]\nbatch_size = 300\niterations = 6\nl2 = 0.01",
         "[network]\nhidden = [600]\n[training]\nbatch_size = 300\niterations = 6\n[quirks]\nsoftmax_axis = \"batch\"",
         "[network]\nhidden = [600]\n[training]\nbatch_size = 300\niterations = 6\n[quirks]\nsoftmax_shift = \"batch\"",
+        "[network]\nhidden = [400, 70]\nbatch_norm = true\n[training]\nbatch_size = 300\niterations = 6\noptimizer = \"adamw\"",
+        "[data]\nnoise = 0.1\n[network]\nhidden = [400, 70]\nbatch_norm = true\ndropout = 0.2\n[training]\nbatch_size = 300\niterations = 4",
+        "[data]\nnoise = 0.1\n[network]\nhidden = [600]\ndropout = 0.2\n[training]\nbatch_size = 300\niterations = 4",
     ] {
         let recipe = Recipe::parse(text, &[]).unwrap();
         let one: Vec<f32> = train(&recipe, &data, 1);
@@ -92,9 +100,9 @@ fn parts_give_the_same_bits_on_any_number_of_threads() {
 #[test]
 fn a_step_is_a_gradient_and_an_update() {
     let data = data(700);
-    for optimizer in ["sgd", "nesterov", "adam"] {
+    for (optimizer, batch_norm) in [("sgd", false), ("nesterov", false), ("adam", false), ("adamw", true)] {
         let text = format!(
-            "[network]\nhidden = [600]\n[training]\nbatch_size = 300\noptimizer = \"{optimizer}\"\niterations = 6"
+            "[network]\nhidden = [600]\nbatch_norm = {batch_norm}\n[training]\nbatch_size = 300\noptimizer = \"{optimizer}\"\niterations = 6"
         );
         let recipe = Recipe::parse(&text, &[]).unwrap();
         let at_once: Vec<f32> = train(&recipe, &data, 2);
@@ -103,8 +111,9 @@ fn a_step_is_a_gradient_and_an_update() {
             trainer.gradients().unwrap();
             trainer.update();
         }
-        let apart = trainer.network().parameters;
-        assert!(at_once.iter().zip(&*apart).all(|(a, b)| a.to_bits() == b.to_bits()), "{optimizer}");
+        let network = trainer.network();
+        let apart = [&*network.parameters, &*network.statistics].concat();
+        assert!(at_once.iter().zip(&apart).all(|(a, b)| a.to_bits() == b.to_bits()), "{optimizer}");
     }
 }
 
@@ -121,20 +130,20 @@ fn every_way_leads_to_the_same_gradient() {
         labels: (0..n as u32).map(|row| row % 500 % 7).collect(),
         names: (0..10).map(|c| c.to_string()).collect(),
     };
-    // The same 500 rows again and again have the same mean gradient.
+    // The same 500 rows again and again have the same mean gradient, and the same moments.
     let bytes = |n: usize| {
         (0..n).flat_map(|row| (0..256).map(move |i| image_byte(row % 500, i))).collect::<Vec<u8>>()
     };
-    let gradient = |inputs: Inputs, n: usize, hidden: usize| {
+    let gradient = |inputs: Inputs, n: usize, (hidden, batch_norm): (usize, bool)| {
         let text = format!(
-            "[data]\nval_split = 0\ndivide_by = 255\n[network]\nhidden = [{hidden}]\n[training]\nbatch_size = \"full\""
+            "[data]\nval_split = 0\ndivide_by = 255\n[network]\nhidden = [{hidden}]\nbatch_norm = {batch_norm}\n[training]\nbatch_size = \"full\""
         );
         let data = Dataset::new(inputs, 256, Some(labels(n))).unwrap();
         let mut trainer = trainer::<f64>(&Recipe::parse(&text, &[]).unwrap(), &data, 2);
         let step = trainer.gradients().unwrap();
         (step.loss, trainer.gradient())
     };
-    for hidden in [10, 300] {
+    for hidden in [(10, false), (300, false), (10, true), (300, true)] {
         let numbers = |n| Inputs::F64(bytes(n).into_iter().map(f64::from).collect());
         let (loss, expected) = gradient(numbers(500), 500, hidden);
         let largest = expected.iter().fold(0.0f64, |m, g| m.max(g.abs()));
@@ -144,9 +153,9 @@ fn every_way_leads_to_the_same_gradient() {
             ("many bytes", gradient(Inputs::Bytes(bytes(1500)), 1500, hidden)),
             ("many numbers", gradient(numbers(1500), 1500, hidden)),
         ] {
-            assert!((loss - other_loss).abs() < 1e-12, "{hidden} units, {name}: {loss}, {other_loss}");
+            assert!((loss - other_loss).abs() < 1e-12, "{hidden:?}, {name}: {loss}, {other_loss}");
             let off = expected.iter().zip(&*other).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
-            assert!(off <= 1e-12 * largest, "{hidden} units, {name}: off by {off:.1e} of {largest:.1e}");
+            assert!(off <= 1e-12 * largest, "{hidden:?}, {name}: off by {off:.1e} of {largest:.1e}");
         }
     }
 }

@@ -15,6 +15,9 @@ struct Case {
     head: MakeHead,
     targets: MakeTargets,
     bias: bool,
+    batch_norm: bool,
+    dropout: f64,
+    noise: f64,
     l2: f64,
     hidden: Vec<usize>,
     rows: usize,
@@ -27,6 +30,25 @@ struct Case {
 
 /// So few rows are one block of one shard.
 const FEW_ROWS: usize = 11;
+
+/// One hidden layer of tanh with biases, a penalty, and few rows of numbers on two threads.
+fn case((head, targets): (MakeHead, MakeTargets)) -> Case {
+    Case {
+        activation: Activation::Tanh,
+        head,
+        targets,
+        bias: true,
+        batch_norm: false,
+        dropout: 0.0,
+        noise: 0.0,
+        l2: 0.1,
+        hidden: vec![4],
+        rows: FEW_ROWS,
+        threads: 2,
+        images: false,
+        weighted: false,
+    }
+}
 
 /// Makes targets for so many rows; says how many outputs they are for.
 type MakeTargets = fn(&mut ChaCha8Rng, usize) -> (Targets, usize);
@@ -75,8 +97,12 @@ fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
             data = data.with_weights(weights).unwrap();
         }
         let sizes = [&[FEATURES], case.hidden.as_slice(), &[n_outputs]].concat();
-        let spec = NetworkSpec { sizes, activation: case.activation, bias: case.bias };
-        let network = Network::<f64>::random(spec, Init::GlorotUniform, Init::Uniform(0.3), seed);
+        let spec =
+            NetworkSpec { sizes, activation: case.activation, bias: case.bias, batch_norm: case.batch_norm };
+        let mut network = Network::<f64>::random(spec, Init::GlorotUniform, Init::Uniform(0.3), seed);
+        for layer in network.layers().to_vec() {
+            network.parameters[layer.scale].iter_mut().for_each(|scale| *scale = rng.random_range(0.5..1.5));
+        }
         let training = Training {
             head: (case.head)(n_outputs),
             optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
@@ -88,14 +114,24 @@ fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
             total_steps: 1,
             divide_by: 1.0,
             augmenter: None,
+            noise: case.noise,
+            dropout: case.dropout,
+            seed,
         };
         let batches = || steepest::Batches::new(case.rows, None, Sampling::Ordered, 0);
         let new = || Trainer::new(training.clone(), network.clone(), data.clone(), batches(), case.threads);
         let (_, trace) = new().trace().unwrap();
-        let last = format!("z{}", case.hidden.len() + 1);
-        let hidden_sums = trace.iter().filter(|(name, ..)| name.starts_with('z') && *name != last);
+        let array = |name: &str, l: usize| &trace.iter().find(|a| a.0 == format!("{name}{l}")).unwrap().2;
+        // What the activation sees of layer `l`.
+        let seen = |l: usize| {
+            if !case.batch_norm {
+                return array("z", l).clone();
+            }
+            let columns = array("gamma", l).iter().zip(array("beta", l)).cycle();
+            array("z_hat", l).iter().zip(columns).map(|(z, (gamma, beta))| gamma * z + beta).collect()
+        };
         let has_kink = matches!(case.activation, Activation::Relu | Activation::LeakyRelu);
-        if !has_kink || hidden_sums.flat_map(|(.., z)| z).all(|z| z.abs() > 1e-3) {
+        if !has_kink || (1..=case.hidden.len()).flat_map(seen).all(|z| z.abs() > 1e-3) {
             return (new(), data);
         }
     }
@@ -104,13 +140,18 @@ fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
 
 /// Central differences of loss + penalty, parameter by parameter.
 fn numeric_gradient(trainer: &mut Trainer<f64>, data: &Dataset) -> Vec<f64> {
-    let l2 = trainer.training().l2;
+    let Training { l2, dropout, noise, .. } = *trainer.training();
+    let batch_norm = trainer.network().spec().batch_norm;
+    let is_for_training = batch_norm || dropout > 0.0 || noise > 0.0;
     let loss = |trainer: &mut Trainer<f64>| {
+        if is_for_training {
+            // By the statistics of the batch, with what the first step drops and adds.
+            return trainer.gradients().unwrap().loss;
+        }
         let network = trainer.network();
         let squares = network.layers().iter().flat_map(|l| network.weight(l)).map(|w| w * w).sum::<f64>();
         trainer.evaluate(data).loss + 0.5 * l2 * squares
     };
-    let h = 1e-5;
     let start = trainer.network();
     let slopes = (0..start.parameters.len())
         .map(|i| {
@@ -120,6 +161,13 @@ fn numeric_gradient(trainer: &mut Trainer<f64>, data: &Dataset) -> Vec<f64> {
                 trainer.set_network(&network);
                 loss(trainer)
             };
+            if batch_norm {
+                // Few rows whose sums are divided by their deviation bend sharply: twice as far away the third derivative weighs
+                // eight times as much, and so can be taken out.
+                let h = 3e-5;
+                return (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
+            }
+            let h = 1e-5;
             (at(h) - at(-h)) / (2.0 * h)
         })
         .collect();
@@ -136,23 +184,11 @@ fn worst(gradient: &[f64], numeric: &[f64]) -> f64 {
 fn every_activation_head_bias_and_penalty_at_every_depth() {
     use Activation::*;
     for activation in [Identity, Relu, LeakyRelu, Sigmoid, Tanh, Gelu] {
-        for (head, targets) in HEADS {
+        for head in HEADS {
             for bias in [true, false] {
                 for l2 in [0.0, 0.1] {
                     for hidden in [vec![], vec![4], vec![4, 3], vec![4, 3, 4]] {
-                        let hidden = hidden.clone();
-                        let case = Case {
-                            activation,
-                            head,
-                            targets,
-                            bias,
-                            l2,
-                            hidden,
-                            rows: FEW_ROWS,
-                            threads: 1,
-                            images: false,
-                            weighted: false,
-                        };
+                        let case = Case { activation, bias, l2, hidden, threads: 1, ..case(head) };
                         let (mut trainer, data) = trainer(&case);
                         trainer.gradients().unwrap();
                         let gradient = trainer.gradient().to_vec();
@@ -189,20 +225,9 @@ fn every_loss_with_and_without_weights() {
         (softmax, one_of_three),
         sigmoid,
     ];
-    for (head, targets) in losses {
+    for head in losses {
         for (weighted, rows) in [(false, FEW_ROWS), (true, FEW_ROWS), (true, 150)] {
-            let case = Case {
-                activation: Activation::Tanh,
-                head,
-                targets,
-                bias: true,
-                l2: 0.1,
-                hidden: vec![4],
-                rows,
-                threads: 2,
-                images: false,
-                weighted,
-            };
+            let case = Case { rows, weighted, ..case(head) };
             let (mut trainer, data) = trainer(&case);
             trainer.gradients().unwrap();
             let gradient = trainer.gradient().to_vec();
@@ -218,23 +243,10 @@ fn several_shards_of_several_blocks_on_several_threads() {
     use Activation::*;
     let [softmax, _, labels, identity] = HEADS;
     // 150 rows are three shards; only thousands give a shard more than one block.
-    for (activation, (head, targets), rows) in
+    for (activation, head, rows) in
         [(Relu, softmax, 150), (Tanh, identity, 150), (Sigmoid, labels, 4500), (Tanh, softmax, 4500)]
     {
-        let hidden = vec![4, 3];
-        let images = false;
-        let case = Case {
-            activation,
-            head,
-            targets,
-            bias: true,
-            l2: 0.1,
-            hidden,
-            rows,
-            threads: 2,
-            images,
-            weighted: false,
-        };
+        let case = Case { activation, hidden: vec![4, 3], rows, ..case(head) };
         let (mut trainer, data) = trainer(&case);
         trainer.gradients().unwrap();
         let gradient = trainer.gradient().to_vec();
@@ -247,20 +259,8 @@ fn several_shards_of_several_blocks_on_several_threads() {
 #[test]
 fn wide_layers_on_tables() {
     let [softmax, _, _, identity] = HEADS;
-    for ((head, targets), hidden, rows) in [(softmax, vec![64], FEW_ROWS), (identity, vec![70, 3], 150)] {
-        let (activation, bias, images) = (Activation::Tanh, true, false);
-        let case = Case {
-            activation,
-            head,
-            targets,
-            bias,
-            l2: 0.1,
-            hidden,
-            rows,
-            threads: 2,
-            images,
-            weighted: false,
-        };
+    for (head, hidden, rows) in [(softmax, vec![64], FEW_ROWS), (identity, vec![70, 3], 150)] {
+        let case = Case { hidden, rows, ..case(head) };
         let (mut trainer, data) = trainer(&case);
         trainer.gradients().unwrap();
         let gradient = trainer.gradient().to_vec();
@@ -274,20 +274,7 @@ fn wide_layers_on_tables() {
 fn wide_layers_on_images() {
     let [softmax, ..] = HEADS;
     for (bias, hidden, rows) in [(true, vec![64], FEW_ROWS), (false, vec![70, 3], 150)] {
-        let (head, targets) = softmax;
-        let activation = Activation::Tanh;
-        let case = Case {
-            activation,
-            head,
-            targets,
-            bias,
-            l2: 0.1,
-            hidden,
-            rows,
-            threads: 2,
-            images: true,
-            weighted: false,
-        };
+        let case = Case { bias, hidden, rows, images: true, ..case(softmax) };
         let (mut trainer, data) = trainer(&case);
         let step = trainer.gradients().unwrap();
         let gradient = trainer.gradient().to_vec();
@@ -307,21 +294,67 @@ fn wide_layers_on_images() {
     }
 }
 
+/// Weights, shifts and scales, with rows that wait for each other at each layer: in one block and in several.
+#[test]
+fn batch_normalisation_under_every_activation_and_head() {
+    use Activation::*;
+    for activation in [Identity, Relu, LeakyRelu, Sigmoid, Tanh, Gelu] {
+        for (i, head) in HEADS.into_iter().enumerate() {
+            for (hidden, rows, threads, weighted) in [
+                (vec![4], FEW_ROWS, 1, false),
+                (vec![4, 3, 5], FEW_ROWS, 1, false),
+                (vec![4, 3], 150, 2, true),
+            ] {
+                let (bias, batch_norm, images) = (i != 1, true, i == 0);
+                let case = Case {
+                    activation,
+                    bias,
+                    batch_norm,
+                    hidden,
+                    rows,
+                    threads,
+                    images,
+                    weighted,
+                    ..case(head)
+                };
+                let (mut trainer, data) = trainer(&case);
+                trainer.gradients().unwrap();
+                let gradient = trainer.gradient().to_vec();
+                let error = worst(&gradient, &numeric_gradient(&mut trainer, &data));
+                let head = trainer.training().head;
+                assert!(error <= ALLOWED, "{activation:?} {head:?} {:?}: off by {error:.1e}", case.hidden);
+            }
+        }
+    }
+}
+
+/// Loss and gradient are those of what is left; with a first layer that lies upright and one that lies transposed.
+#[test]
+fn dropout_and_noise_under_every_activation() {
+    use Activation::*;
+    for activation in [Identity, Relu, LeakyRelu, Sigmoid, Tanh, Gelu] {
+        for (i, head) in HEADS.into_iter().enumerate() {
+            for (batch_norm, hidden, rows) in
+                [(false, vec![6, 5], 150), (false, vec![65, 4], FEW_ROWS), (true, vec![6, 5], 150)]
+            {
+                let noise = if i < 2 { 0.4 } else { 0.0 };
+                let (dropout, images) = (0.3, i == 0);
+                let case =
+                    Case { activation, batch_norm, dropout, noise, hidden, rows, images, ..case(head) };
+                let (mut trainer, data) = trainer(&case);
+                trainer.gradients().unwrap();
+                let gradient = trainer.gradient().to_vec();
+                let error = worst(&gradient, &numeric_gradient(&mut trainer, &data));
+                let head = trainer.training().head;
+                assert!(error <= ALLOWED, "{activation:?} {head:?} {:?}: off by {error:.1e}", case.hidden);
+            }
+        }
+    }
+}
+
 #[test]
 fn planted_mistakes_are_caught() {
-    let (head, targets) = HEADS[0];
-    let case = Case {
-        activation: Activation::Tanh,
-        head,
-        targets,
-        bias: true,
-        l2: 0.1,
-        hidden: vec![4, 4],
-        rows: FEW_ROWS,
-        threads: 1,
-        images: false,
-        weighted: false,
-    };
+    let case = Case { hidden: vec![4, 4], threads: 1, ..case(HEADS[0]) };
     let (mut trainer, data) = trainer(&case);
     trainer.gradients().unwrap();
     let gradient = trainer.gradient().to_vec();

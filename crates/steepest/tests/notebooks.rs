@@ -4,9 +4,7 @@
 mod golden;
 
 use golden::{Array, Golden, assert_close, root};
-use steepest::{
-    Dataset, Float, Inputs, Network, Optimizer, Plan, Recipe, Session, Start, Targets, parse_value,
-};
+use steepest::{Float, Network, Optimizer, Plan, Recipe, Session, Start, parse_value};
 
 const RECIPES: [&str; 4] = ["kaggle-csv-relu", "keras-npz-relu", "mnist-csv-relu", "idx-sigmoid"];
 /// Of any weight, in double precision.
@@ -14,21 +12,8 @@ const ALLOWED: f64 = 1e-12;
 /// Of any weight, in single precision.
 const ALLOWED_F32: [f64; 4] = [5e-5, 5e-5, 5e-5, 2e-7];
 
-impl Golden {
-    /// Rows and classes.
-    fn dataset(&self, x: &str, y: &str) -> Dataset {
-        let labels = self.bytes(y).into_iter().map(u32::from).collect();
-        let names = (0..10).map(|class| class.to_string()).collect();
-        let targets = Targets::Classes { labels, names };
-        Dataset::new(Inputs::Bytes(self.bytes(x)), self.array(x).0[1], Some(targets)).unwrap()
-    }
-
-    /// All parameters in the order of the network: `w1`, `b1` (unless there are none), `w2`, …
-    fn parameters(&self, suffix: &str) -> Vec<f64> {
-        let names = ["w1", "b1", "w2", "b2"].map(|name| name.to_string() + suffix);
-        names.iter().filter_map(|name| self.0.get(name)).flat_map(|(_, numbers)| numbers.clone()).collect()
-    }
-}
+/// All parameters in the order of the network; notebook 3 has no biases.
+const NAMES: [&str; 4] = ["w1", "b1", "w2", "b2"];
 
 /// A session of a notebook's recipe on golden rows, all of them and in their order.
 fn session<T: Float>(number: usize, golden: &Golden, steps: i64, threads: usize) -> Session<T> {
@@ -46,12 +31,10 @@ fn session<T: Float>(number: usize, golden: &Golden, steps: i64, threads: usize)
     let plan = Plan::new(Recipe::parse(&text, &changes).unwrap(), &data).unwrap();
     assert_eq!(plan.recipe.training.lr, golden.number("learning_rate"));
     let mut network = Network::zeros(plan.network.clone());
-    let start = golden.parameters("");
+    let start = golden.parameters(&NAMES, "");
     assert_eq!(network.parameters.len(), start.len());
     network.parameters.iter_mut().zip(&start).for_each(|(w, &start)| *w = T::from_f64(start));
-    let batches = golden.0.get("batches").map(|(shape, rows)| {
-        rows.chunks_exact(shape[1]).map(|rows| rows.iter().map(|&row| row as u32).collect()).collect()
-    });
+    let batches = golden.0.get("batches").map(|_| golden.batches());
     // A trace's step takes all rows, where the recipe would draw some.
     let all_rows = || (number == 3).then(|| vec![(0..data.n_samples() as u32).collect()]);
     let batches = batches.or_else(all_rows);
@@ -79,7 +62,7 @@ fn check_run<T: Float>(number: usize, suffix: &str, allowed: f64, threads: usize
         Some((_, expected)) => assert_close(&what("validation accuracy"), &validated, expected, 1e-12),
         None => assert!(number != 3 && validated.is_empty()),
     }
-    let after = golden.parameters(&format!("_after{suffix}"));
+    let after = golden.parameters(&NAMES, &format!("_after{suffix}"));
     assert_close(&what("weights"), &session.trainer().network().parameters, &after, allowed);
 }
 

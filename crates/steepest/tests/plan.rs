@@ -83,6 +83,40 @@ fn quirks_that_would_change_nothing_are_refused() {
 }
 
 #[test]
+fn batch_normalisation_needs_hidden_layers_and_batches() {
+    let data = classes();
+    let text = |more: &str| format!("[network]\nbatch_norm = true\n{more}");
+    refuses(&text("hidden = []"), &data, &["network.batch_norm", "network.hidden is []"]);
+    refuses(&text("[training]\nbatch_size = 1"), &data, &["two rows or more", "--batch-size"]);
+    refuses(&text("[data]\nval_split = 9"), &data, &["two rows or more"]);
+    for quirk in ["softmax_shift = \"batch\"", "softmax_axis = \"batch\"", "bias_gradient = \"summed\""] {
+        let key = quirk.split_once(' ').unwrap().0;
+        refuses(&text(&format!("[quirks]\n{quirk}")), &data, &[key, "network.batch_norm", "--textbook"]);
+    }
+    let plan_of =
+        plan(&text("bias = false\n[quirks]\nsoftmax_shift = \"none\"\ndelta_scale = 2.0"), &data).unwrap();
+    // 2 x 128 weights, shifts and scales; 128 x 3 weights without biases.
+    assert_eq!(plan_of.network.n_parameters(), 2 * 128 + 2 * 128 + 128 * 3);
+}
+
+#[test]
+fn dropout_is_a_part_and_noise_a_deviation() {
+    let data = classes();
+    for x in ["-0.1", "1.0", "nan"] {
+        refuses(&format!("[network]\ndropout = {x}"), &data, &["network.dropout is", "below 1"]);
+    }
+    for x in ["-0.1", "inf", "nan"] {
+        refuses(&format!("[data]\nnoise = {x}"), &data, &["data.noise is", "from 0 on"]);
+    }
+    refuses("[network]\nhidden = []\ndropout = 0.1", &data, &["network.dropout", "network.hidden is []"]);
+    let plan_of = plan("[network]\ndropout = 0.5\n[data]\nnoise = 0.25", &data).unwrap();
+    assert_eq!(Recipe::parse(&plan_of.recipe.to_toml(), &[]).unwrap(), plan_of.recipe);
+    // Recipes without these keys, and so the models that hold them, are as before.
+    let plain = plan("", &data).unwrap().recipe.to_toml();
+    assert!(["noise", "dropout", "batch_norm"].iter().all(|key| !plain.contains(key)), "{plain}");
+}
+
+#[test]
 fn targets_of_softmax_are_parts_that_sum_to_one() {
     let softmax = "[network]\noutput = \"softmax\"";
     refuses(softmax, &values([0.5, 0.2]), &["row 0", "sum to 0.7", "sigmoid", "identity"]);

@@ -6,7 +6,8 @@ use steepest::{
 };
 
 fn model(sizes: &[usize], divide_by: f64) -> Model<f32> {
-    let spec = NetworkSpec { sizes: sizes.to_vec(), activation: Activation::Relu, bias: true };
+    let spec =
+        NetworkSpec { sizes: sizes.to_vec(), activation: Activation::Relu, bias: true, batch_norm: false };
     let n_outputs = sizes[sizes.len() - 1];
     Model {
         recipe: Recipe::default(),

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-use steepest::Float;
+use steepest::{Dataset, Float, Inputs, Targets};
 
 /// An array's shape and its numbers, row-major.
 pub type Array = (Vec<usize>, Vec<f64>);
@@ -48,6 +48,26 @@ impl Golden {
 
     pub fn bytes(&self, name: &str) -> Vec<u8> {
         self.numbers(name).iter().map(|&x| x as u8).collect()
+    }
+
+    /// Rows and classes.
+    pub fn dataset(&self, x: &str, y: &str) -> Dataset {
+        let labels = self.bytes(y).into_iter().map(u32::from).collect();
+        let names = (0..10).map(|class| class.to_string()).collect();
+        let targets = Targets::Classes { labels, names };
+        Dataset::new(Inputs::Bytes(self.bytes(x)), self.array(x).0[1], Some(targets)).unwrap()
+    }
+
+    /// The rows of each step.
+    pub fn batches(&self) -> Vec<Vec<u32>> {
+        let (shape, rows) = self.array("batches");
+        rows.chunks_exact(shape[1]).map(|rows| rows.iter().map(|&row| row as u32).collect()).collect()
+    }
+
+    /// The numbers of arrays with these names, if they are there, one after the other.
+    pub fn parameters(&self, names: &[&str], suffix: &str) -> Vec<f64> {
+        let arrays = names.iter().filter_map(|name| self.0.get(&format!("{name}{suffix}")));
+        arrays.flat_map(|(_, numbers)| numbers.clone()).collect()
     }
 }
 
