@@ -8,8 +8,8 @@ use anyhow::{Result, anyhow};
 use serde::Serialize;
 use serde_json::json;
 use steepest::{
-    Dataset, Error, Evaluation, Inputs, InstructionSet, Output, Plan, Pool, Precision, Progress, Session, Stop,
-    Targets, instruction_set,
+    Dataset, Error, Evaluation, Inputs, InstructionSet, Output, Plan, Pool, Precision, Progress, Session,
+    Stop, Targets, instruction_set,
 };
 use steepest_io::{Metrics, RunFolder, SUMMARY, Stored, plain, save_model};
 

@@ -127,7 +127,9 @@ fn check_text(encoding: &Encoding) -> Result<(), String> {
 pub(crate) fn text_length(columns: &Columns) -> usize {
     let of_column = |column: &Column| {
         let categories: usize = match &column.encoding {
-            Encoding::Text { categories, .. } => categories.iter().map(|name| name.len().saturating_add(8)).sum(),
+            Encoding::Text { categories, .. } => {
+                categories.iter().map(|name| name.len().saturating_add(8)).sum()
+            }
             _ => 0,
         };
         column.name.len().saturating_add(categories).saturating_add(100)

@@ -95,8 +95,11 @@ impl<T: Float> Carrier<T> {
         Ok(())
     }
 
-    /// Numbers whose layout is always the same.
+    /// Numbers whose layout is always the same; where there are none, there is no item.
     pub fn vector(&mut self, name: &str, vector: &mut [T]) -> Result<(), Error> {
+        if vector.is_empty() {
+            return Ok(());
+        }
         match self {
             Self::Out(state) => state.put(name, Value::Vector(vector.to_vec())),
             Self::Back(state) => match state.take(name)? {

@@ -67,6 +67,8 @@ fn every_kind_of_run_resumes_after_every_step() {
         "[augment]\nrotation = 20\nshift = 1\n[training]\nbatch_size = 60\nepochs = 3",
         // The mean of the parameters, the loss that an adaptive schedule watches, clipped gradients.
         "[training]\nbatch_size = 60\nepochs = 4\nema = 0.9\nclip_norm = 1.0\noptimizer = \"rmsprop\"",
+        "[data]\nnoise = 0.1\n[network]\nhidden = [20, 10]\nbatch_norm = true\ndropout = 0.2\n[training]\nbatch_size = 60\n\
+         epochs = 3\nema = 0.9",
         "[training]\nbatch_size = 60\nepochs = 6\nschedule = \"adaptive\"\ntol = 0.5\nlr_patience = 1\noptimizer = \"sgd\"",
         // By parts of the parameters.
         "[network]\nhidden = [600]\n[training]\nbatch_size = 100\niterations = 5\nschedule = \"step\"",
@@ -79,10 +81,14 @@ fn every_kind_of_run_resumes_after_every_step() {
 
 #[test]
 fn early_stopping_remembers_the_best_network_and_its_patience() {
-    let text = "[data]\nval_split = 50\n[network]\nhidden = [20]\n[training]\nbatch_size = 30\nepochs = 40\nlr = 0.05\n\
-                patience = 4\nvalidate_every = 2";
-    let stop = assert_resumes::<f32>(text, None);
-    assert!(matches!(stop, Stop::Patience { best: Some(1..) }), "{stop:?}");
+    for batch_norm in [false, true] {
+        let text = format!(
+            "[data]\nval_split = 50\n[network]\nhidden = [20]\nbatch_norm = {batch_norm}\n[training]\nbatch_size = 30\n\
+             epochs = 40\nlr = 0.05\npatience = 4\nvalidate_every = 2"
+        );
+        let stop = assert_resumes::<f32>(&text, None);
+        assert!(matches!(stop, Stop::Patience { best: Some(1..) }), "{stop:?}");
+    }
 }
 
 #[test]
