@@ -1,24 +1,15 @@
 //! `cargo bench -p steepest-kernels`: each product on one thread, in GFLOP/s of the dense product.
 
+mod timing;
+
 use std::hint::black_box;
-use std::time::Instant;
 
 use steepest_kernels::{
     AlignedVec, Ink, Inputs, Patches, affine, affine_patches, affine_sparse, backpropagate, instruction_set,
     weight_gradient, weight_gradient_patches, weight_gradient_sparse,
 };
 
-fn median_seconds(mut f: impl FnMut()) -> f64 {
-    let mut times: Vec<f64> = (0..31)
-        .map(|_| {
-            let start = Instant::now();
-            (0..20).for_each(|_| f());
-            start.elapsed().as_secs_f64() / 20.0
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
+use timing::median_seconds;
 
 fn main() {
     println!("one thread, {}, f32; medians, GFLOP/s of the dense product", instruction_set().name());
@@ -57,19 +48,21 @@ fn main() {
             patches.find(&bytes, n_in, &order);
         }
         let n_w = patches.n_in() * n_out;
-        let if_any = |n: usize, f: &mut dyn FnMut()| if n > 0 { median_seconds(f) } else { 0.0 };
+        let if_any = |n: usize, f: &mut dyn FnMut()| if n > 0 { median_seconds(20, f) } else { 0.0 };
         let part = 100 * found.count() / bytes.len();
         let seconds = [
-            median_seconds(|| affine(black_box(floats), &w, None, black_box(&mut out))),
-            median_seconds(|| weight_gradient(black_box(&delta), floats, 0, true, black_box(&mut d_w))),
-            median_seconds(|| backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
-            median_seconds(|| affine(black_box(digits), &w, None, black_box(&mut out))),
-            median_seconds(|| weight_gradient(black_box(&delta), digits, 0, true, black_box(&mut d_w))),
-            median_seconds(|| {
+            median_seconds(20, || affine(black_box(floats), &w, None, black_box(&mut out))),
+            median_seconds(20, || weight_gradient(black_box(&delta), floats, 0, true, black_box(&mut d_w))),
+            median_seconds(20, || backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
+            median_seconds(20, || affine(black_box(digits), &w, None, black_box(&mut out))),
+            median_seconds(20, || weight_gradient(black_box(&delta), digits, 0, true, black_box(&mut d_w))),
+            median_seconds(20, || {
                 ink.find(&bytes, n_in);
                 affine_sparse(black_box(digits), &ink, &w, None, black_box(&mut out));
             }),
-            median_seconds(|| weight_gradient_sparse(&delta, digits, &found, 0, true, black_box(&mut d_w))),
+            median_seconds(20, || {
+                weight_gradient_sparse(&delta, digits, &found, 0, true, black_box(&mut d_w))
+            }),
             if_any(n_w, &mut || affine_patches(&patches, 1.0, &w, None, black_box(&mut out))),
             if_any(n_w, &mut || weight_gradient_patches(&delta, &patches, 1.0, true, black_box(&mut d_w))),
         ];

@@ -1,27 +1,18 @@
 //! `cargo bench -p steepest-kernels --bench vectors`: what goes along vectors and over the outputs of layers, on one thread, in
 //! picoseconds for each number.
 
+mod timing;
+
 use std::hint::black_box;
-use std::time::Instant;
 
 use steepest_kernels::{self as kernels, AdamStep, AlignedVec, RmspropStep, SoftmaxShift, instruction_set};
+
+use timing::median_seconds;
 
 /// Numbers of a row, and rows: together they stay in the second cache.
 const WIDTH: usize = 10;
 const ROWS: usize = 1_600;
 const N: usize = WIDTH * ROWS;
-
-fn median_seconds(mut f: impl FnMut()) -> f64 {
-    let mut times: Vec<f64> = (0..31)
-        .map(|_| {
-            let start = Instant::now();
-            (0..20).for_each(|_| f());
-            start.elapsed().as_secs_f64() / 20.0
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
 
 fn main() {
     println!("one thread, {}, f32, {N} numbers; medians, ps for each number", instruction_set().name());
@@ -47,7 +38,7 @@ fn main() {
     let rmsprop = RmspropStep { rate: 1e-6, alpha: 0.99, epsilon: 1e-8, momentum: 0.0 };
     let by_row = SoftmaxShift::RowMaximum;
     let mut rows: Vec<(&str, f64)> = Vec::new();
-    let mut row = |name, f: &mut dyn FnMut()| rows.push((name, median_seconds(f)));
+    let mut row = |name, f: &mut dyn FnMut()| rows.push((name, median_seconds(20, f)));
 
     row("relu", &mut || kernels::relu(black_box(&x), &mut y));
     row("relu, back", &mut || kernels::relu_backward(black_box(&x), &mut y));

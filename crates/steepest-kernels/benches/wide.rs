@@ -1,23 +1,14 @@
 //! `cargo bench -p steepest-kernels --bench wide`: the products of layers too large for the cache, on one thread, in GFLOP/s.
 
+mod timing;
+
 use std::hint::black_box;
-use std::time::Instant;
 
 use steepest_kernels::{
     AlignedVec, Inputs, affine, affine_turned, backpropagate, instruction_set, weight_gradient,
 };
 
-fn median_seconds(mut f: impl FnMut()) -> f64 {
-    let mut times: Vec<f64> = (0..99)
-        .map(|_| {
-            let start = Instant::now();
-            f();
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
+use timing::median_seconds;
 
 fn main() {
     println!("one thread, {}, f32; medians, GFLOP/s", instruction_set().name());
@@ -46,10 +37,10 @@ fn main() {
         let x = Inputs::plain(&x[..], n_in);
         let gflop = 2.0 * (rows * n_in * n_out) as f64 / 1e9;
         let rates = [
-            median_seconds(|| affine(black_box(x), &w, None, black_box(&mut out))),
-            median_seconds(|| affine_turned(black_box(x), &w, None, black_box(&mut out))),
-            median_seconds(|| backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
-            median_seconds(|| weight_gradient(black_box(&delta), x, 0, false, black_box(&mut d_w))),
+            median_seconds(1, || affine(black_box(x), &w, None, black_box(&mut out))),
+            median_seconds(1, || affine_turned(black_box(x), &w, None, black_box(&mut out))),
+            median_seconds(1, || backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
+            median_seconds(1, || weight_gradient(black_box(&delta), x, 0, false, black_box(&mut d_w))),
         ]
         .map(|s| format!(" {:>9.1}", gflop / s));
         println!("{rows:>5}{n_in:>5}{n_out:>5} {}", rates.concat());

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! A strip of B is read once from memory for each block of A, and used for all its rows. Each element of C is summed from the
-//! first term to the last, in stretches of `DEPTH`: so it does not depend on where the tiles are cut.
+//! first term to the last, in equal stretches of at most `DEPTH`: so it does not depend on where the tiles are cut.
 
 // Tiles are matrices of registers, and are written as such.
 #![allow(clippy::needless_range_loop)]
@@ -29,7 +29,7 @@ use crate::simd::{Kernel, MAX_LANES, Registers, Simd, prefetch, prefetch_later};
 use crate::walks::{tiles, with_constant};
 use crate::{AlignedVec, Float};
 
-/// Terms that are summed in registers before they are added to C: a strip of B fits the first cache.
+/// The most terms that are summed in registers before they are added to C: a strip of B fits the first cache.
 const DEPTH: usize = 256;
 /// Rows of A that are packed at a time: half a megabyte of numbers in single precision.
 const HEIGHT: usize = 512;

@@ -14,7 +14,7 @@ use crate::head::Coupling;
 use crate::locks::{get, lock};
 use crate::network::{Layer, Network};
 use crate::pass::{
-    Activations, BLOCK, Batch, Deltas, bias_gradient, block_rows, blocks, deltas, even_blocks, to_outputs,
+    Activations, BLOCK, Batch, Deltas, bias_gradient, block_rows, blocks, deltas, even_block_rows, to_outputs,
 };
 use crate::score::Score;
 
@@ -120,7 +120,8 @@ impl<T: Float> HeldRows<T> {
     fn cut(&self, source: Source) -> impl Iterator<Item = (usize, usize, usize)> + use<T> {
         let n = source.rows.len();
         // Patches come by whole blocks.
-        let size = if source.patches.is_empty() { even_blocks(n, self.block_rows) } else { self.block_rows };
+        let size =
+            if source.patches.is_empty() { even_block_rows(n, self.block_rows) } else { self.block_rows };
         blocks(0, n, size)
     }
 

@@ -20,7 +20,7 @@ pub(crate) fn block_rows<T: Float>(network: &Network<T>) -> usize {
 
 /// Rows of a block, where `n` rows go in as few blocks of at most `most` as possible: as equal as can be, since the longest one
 /// is waited for.
-pub(crate) fn even_blocks(n: usize, most: usize) -> usize {
+pub(crate) fn even_block_rows(n: usize, most: usize) -> usize {
     n.div_ceil(n.div_ceil(most).max(1)).max(1)
 }
 

@@ -13,7 +13,7 @@ use crate::head::Coupling;
 use crate::held::{HeldRows, Passed};
 use crate::locks::{get, lock};
 use crate::network::Network;
-use crate::pass::{Activations, BLOCK, Batch, Deltas, block_rows, blocks, deltas, even_blocks};
+use crate::pass::{Activations, BLOCK, Batch, Deltas, block_rows, blocks, deltas, even_block_rows};
 use crate::score::Score;
 
 /// What a step by rows works with.
@@ -68,7 +68,7 @@ impl<T: Float> Shards<T> {
         let n_shards = shard_count(n, network.parameters.len());
         let shards = &mut shards[..n_shards];
         // Patches come by whole blocks.
-        let block = if batch.source.patches.is_empty() { even_blocks(n, BLOCK) } else { BLOCK };
+        let block = if batch.source.patches.is_empty() { even_block_rows(n, BLOCK) } else { BLOCK };
         let part = |s: usize| shard_rows((s, n_shards), n, block);
 
         let mut score = Score::default();
