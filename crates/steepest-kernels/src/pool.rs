@@ -6,35 +6,27 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::*};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use std::{hint, ptr, thread};
+
+use crate::cores;
+use crate::reliance::Reliance;
 
 /// How often a worker looks for the next job before it sleeps: some 50 µs.
 const SPINS: u32 = 2_000;
 
 type Task<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
-/// How many times as long as it had to wait the calling thread works alone, the first time.
-const LEAST_CAUTION: u32 = 8;
-/// And at most, when it happens again and again.
-const MOST_CAUTION: u32 = 64;
-
-/// A wait that is worth doing something about: a job's last tasks rarely end so far apart.
-const LONG: Duration = Duration::from_micros(100);
-
 /// A fixed number of threads that run the numbered tasks of one job at a time.
 ///
-/// Where other work keeps a core busy, a worker may be suspended in the middle of a task, for as long as a hundred
-/// steps of a small network take. Then the calling thread does without the workers for a while: the result is the same.
+/// Who runs a task changes no result. So where other programs keep cores busy, fewer workers are asked: else one may be
+/// suspended in the middle of a task, and everybody waits.
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
-    /// Until when the calling thread works alone.
-    alone_until: Option<Instant>,
-    /// How many times as long as the next long wait it will.
-    caution: u32,
+    reliance: Reliance,
 }
 
 struct Shared {
@@ -45,10 +37,21 @@ struct Shared {
     /// Tasks not yet finished.
     unfinished: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
-    sleepers: AtomicUsize,
-    asleep: Mutex<()>,
-    wake: Condvar,
+    /// Workers asked to help.
+    asked: AtomicUsize,
+    /// One for each worker.
+    beds: Vec<Bed>,
     stop: AtomicBool,
+}
+
+/// Where a worker sleeps.
+#[derive(Default)]
+struct Bed {
+    is_asleep: AtomicBool,
+    /// The worker, from its beginning on.
+    worker: OnceLock<cores::Thread>,
+    /// Who has woken it.
+    waker: Mutex<Option<cores::Thread>>,
 }
 
 /// Which tasks of the current job are unclaimed, `first..end`, and the job's number, so that no two are alike.
@@ -98,19 +101,18 @@ impl Pool {
             job: AtomicPtr::new(ptr::null_mut()),
             unfinished: AtomicUsize::new(0),
             panic: Mutex::new(None),
-            sleepers: AtomicUsize::new(0),
-            asleep: Mutex::new(()),
-            wake: Condvar::new(),
+            asked: AtomicUsize::new(0),
+            beds: (1..threads).map(|_| Bed::default()).collect(),
             stop: AtomicBool::new(false),
         });
-        let workers = (1..threads)
+        let workers: Vec<_> = (1..threads)
             .map_while(|i| {
                 let shared = shared.clone();
                 // Where the system allows fewer threads, fewer do the same work.
                 thread::Builder::new().name(format!("steepest-{i}")).spawn(move || shared.work(i)).ok()
             })
             .collect();
-        Self { shared, workers, alone_until: None, caution: LEAST_CAUTION }
+        Self { shared, reliance: Reliance::new(workers.len()), workers }
     }
 
     /// Threads, the calling one included.
@@ -125,7 +127,8 @@ impl Pool {
     /// # Panics
     /// When a task panics (after the others are done), or there are 2^24 tasks or more.
     pub fn run(&mut self, n: usize, task: &(dyn Fn(usize, usize) + Sync)) {
-        if self.workers.is_empty() || n <= 1 || self.works_alone() {
+        let asked = if n <= 1 { 0 } else { self.ask() };
+        if asked == 0 {
             (0..n).for_each(|i| task(i, 0));
             return;
         }
@@ -139,10 +142,7 @@ impl Pool {
         shared.job.store(&raw mut task, Relaxed);
         let number = Ticket(shared.ticket.load(Relaxed)).number().wrapping_add(1);
         shared.ticket.store(Ticket::new(number, n).0, SeqCst);
-        if shared.sleepers.load(SeqCst) > 0 {
-            let _guard = shared.asleep.lock().unwrap_or_else(|e| e.into_inner());
-            shared.wake.notify_all();
-        }
+        self.wake(asked);
         while shared.claim_and_run(0) {}
         let own = start.elapsed();
         let mut spins = 0;
@@ -155,26 +155,33 @@ impl Pool {
             }
         }
         let waited = start.elapsed() - own;
-        self.learn_from(own, waited);
+        self.reliance.learn(own, waited, || shared.awake());
         let shared = &*self.shared;
         if let Some(panic) = shared.panic.lock().unwrap_or_else(|e| e.into_inner()).take() {
             resume_unwind(panic);
         }
     }
 
-    fn works_alone(&mut self) -> bool {
-        self.alone_until = self.alone_until.filter(|&end| Instant::now() < end);
-        self.alone_until.is_some()
+    /// Decides how many workers help with the next job.
+    fn ask(&mut self) -> usize {
+        if self.workers.is_empty() {
+            return 0;
+        }
+        let asked = self.reliance.asked(|| self.shared.awake());
+        self.shared.asked.store(asked, Relaxed);
+        asked
     }
 
-    /// Decides whether the workers can be relied on, after a job whose last tasks the calling thread has `waited` for,
-    /// having worked for as long as `own` itself.
-    fn learn_from(&mut self, own: Duration, waited: Duration) {
-        if waited > LONG + 3 * own {
-            self.alone_until = Some(Instant::now() + self.caution * waited);
-            self.caution = (2 * self.caution).min(MOST_CAUTION);
-        } else {
-            self.caution = LEAST_CAUTION.max(self.caution - 1);
+    /// Wakes the first `n` workers.
+    fn wake(&self, n: usize) {
+        for (bed, worker) in self.shared.beds.iter().zip(&self.workers).take(n) {
+            if bed.is_asleep.swap(false, SeqCst) {
+                *bed.waker.lock().unwrap_or_else(|e| e.into_inner()) = Some(cores::Thread::current());
+                if let Some(thread) = bed.worker.get() {
+                    thread.keep_off_this_core();
+                }
+                worker.thread().unpark();
+            }
         }
     }
 }
@@ -182,10 +189,7 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.stop.store(true, SeqCst);
-        {
-            let _guard = self.shared.asleep.lock().unwrap_or_else(|e| e.into_inner());
-            self.shared.wake.notify_all();
-        }
+        self.wake(self.workers.len());
         for worker in self.workers.drain(..) {
             let _ = worker.join();
         }
@@ -218,29 +222,47 @@ impl Shared {
 
     /// A worker's life.
     fn work(&self, thread: usize) {
+        let bed = &self.beds[thread - 1];
+        bed.worker.get_or_init(cores::Thread::current);
         let mut spins = 0;
         while !self.stop.load(Relaxed) {
-            if self.claim_and_run(thread) {
+            if self.asks(thread) && self.claim_and_run(thread) {
                 spins = 0;
             } else if spins < SPINS {
                 spins += 1;
                 hint::spin_loop();
             } else {
-                self.sleep();
+                self.sleep(thread, bed);
                 spins = 0;
             }
         }
     }
 
+    /// Whether a worker should help. It may do so although it should not: that is no harm.
+    fn asks(&self, thread: usize) -> bool {
+        thread <= self.asked.load(Relaxed)
+    }
+
+    /// Workers that do not sleep.
+    fn awake(&self) -> usize {
+        self.beds.iter().filter(|bed| !bed.is_asleep.load(Relaxed)).count()
+    }
+
     /// Sleeps until there is a job. A job that comes between the last look and the sleep is not missed: it is
-    /// announced before `sleepers` is read, and `sleepers` is raised before the last look here.
-    fn sleep(&self) {
-        let mut guard = self.asleep.lock().unwrap_or_else(|e| e.into_inner());
-        self.sleepers.fetch_add(1, SeqCst);
-        while Ticket(self.ticket.load(SeqCst)).is_empty() && !self.stop.load(SeqCst) {
-            guard = self.wake.wait(guard).unwrap_or_else(|e| e.into_inner());
+    /// announced before `is_asleep` is read, and `is_asleep` is set before the last look here.
+    fn sleep(&self, thread: usize, bed: &Bed) {
+        bed.is_asleep.store(true, SeqCst);
+        // The ticket first: it comes after `asked`.
+        let has_job = || !Ticket(self.ticket.load(SeqCst)).is_empty() && self.asks(thread);
+        if has_job() || self.stop.load(SeqCst) {
+            bed.is_asleep.store(false, SeqCst);
         }
-        self.sleepers.fetch_sub(1, SeqCst);
+        while bed.is_asleep.load(SeqCst) {
+            thread::park();
+        }
+        if let Some(waker) = bed.waker.lock().unwrap_or_else(|e| e.into_inner()).take() {
+            waker.share_cores();
+        }
     }
 }
 
@@ -275,34 +297,6 @@ mod tests {
             });
             assert_eq!(sum.into_inner(), 45);
         }
-    }
-
-    #[test]
-    fn a_suspended_worker_is_done_without_for_a_while() {
-        let mut pool = Pool::new(2);
-        let ms = Duration::from_millis;
-        pool.learn_from(ms(2), ms(5));
-        assert!(!pool.works_alone(), "tasks of different length are no reason");
-        for caution in [8, 16, 32, 64, 64] {
-            let before = Instant::now();
-            pool.learn_from(ms(1), ms(1000));
-            assert!(pool.alone_until >= Some(before + caution * ms(1000)), "{caution} times");
-        }
-        pool.run(100, &|_, thread| assert_eq!(thread, 0));
-        pool.learn_from(ms(1), ms(1));
-        assert_eq!(pool.caution, 63);
-
-        // When that time is over, it is given another chance.
-        (pool.alone_until, pool.caution) = (Some(Instant::now()), LEAST_CAUTION);
-        let end = Instant::now() + Duration::from_secs(60);
-        let helped = AtomicBool::new(false);
-        while !helped.load(SeqCst) && Instant::now() < end {
-            pool.run(2, &|_, thread| {
-                helped.fetch_or(thread == 1, SeqCst);
-                thread::sleep(ms(1));
-            });
-        }
-        assert!(helped.into_inner());
     }
 
     #[test]
