@@ -13,6 +13,7 @@ mod float;
 mod gemm;
 mod ink;
 mod patches;
+mod payoff;
 mod pool;
 mod products;
 pub mod reference;

@@ -4,7 +4,7 @@
 //! for a short while after each job, since the next one usually follows at once, and then sleep.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
@@ -12,6 +12,7 @@ use std::time::Instant;
 use std::{hint, ptr, thread};
 
 use crate::cores;
+use crate::payoff::{Kind, Payoff};
 use crate::reliance::Reliance;
 
 /// How often a worker looks for the next job before it sleeps: some 50 µs.
@@ -22,11 +23,12 @@ type Task<'a> = &'a (dyn Fn(usize, usize) + Sync);
 /// A fixed number of threads that run the numbered tasks of one job at a time.
 ///
 /// Who runs a task changes no result. So where other programs keep cores busy, fewer workers are asked: else one may be
-/// suspended in the middle of a task, and everybody waits.
+/// suspended in the middle of a task, and everybody waits. And none where small steps are done sooner without.
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     reliance: Reliance,
+    payoff: Payoff,
 }
 
 struct Shared {
@@ -112,7 +114,7 @@ impl Pool {
                 thread::Builder::new().name(format!("steepest-{i}")).spawn(move || shared.work(i)).ok()
             })
             .collect();
-        Self { shared, reliance: Reliance::new(workers.len()), workers }
+        Self { shared, reliance: Reliance::new(workers.len()), payoff: Payoff::new(), workers }
     }
 
     /// Threads, the calling one included.
@@ -126,14 +128,19 @@ impl Pool {
     ///
     /// # Panics
     /// When a task panics (after the others are done), or there are 2^24 tasks or more.
+    #[track_caller]
     pub fn run(&mut self, n: usize, task: &(dyn Fn(usize, usize) + Sync)) {
-        let asked = if n <= 1 { 0 } else { self.ask() };
-        if asked == 0 {
+        if n <= 1 || self.workers.is_empty() {
             (0..n).for_each(|i| task(i, 0));
             return;
         }
         assert!(n <= Ticket::MOST);
         let start = Instant::now();
+        let asked = self.ask((Location::caller(), n), start);
+        if asked == 0 {
+            (0..n).for_each(|i| task(i, 0));
+            return;
+        }
         let shared = &*self.shared;
         // SAFETY: only the lifetime is forgotten. Workers use the pointer only between claiming and finishing a
         // task of this job, and this function does not return before all tasks are finished.
@@ -162,12 +169,10 @@ impl Pool {
         }
     }
 
-    /// Decides how many workers help with the next job.
-    fn ask(&mut self) -> usize {
-        if self.workers.is_empty() {
-            return 0;
-        }
-        let asked = self.reliance.asked(|| self.shared.awake());
+    /// Decides how many workers help with a job that begins now.
+    fn ask(&mut self, kind: Kind, now: Instant) -> usize {
+        let room = self.reliance.asked(now, || self.shared.awake());
+        let asked = if room > 0 && self.payoff.pays(kind, now) { room } else { 0 };
         self.shared.asked.store(asked, Relaxed);
         asked
     }

@@ -53,12 +53,11 @@ impl Reliance {
         Self { workers, asked: workers, few: None, caution: 1, has_looked: false, cores, running }
     }
 
-    /// Workers to ask for the next job. `awake` counts those that are awake.
-    pub fn asked(&mut self, awake: impl Fn() -> usize) -> usize {
+    /// Workers to ask for a job that begins now. `awake` counts those that are awake.
+    pub fn asked(&mut self, now: Instant, awake: impl Fn() -> usize) -> usize {
         if self.few.is_none() && self.has_looked {
             return self.asked;
         }
-        let now = Instant::now();
         let is_first = !std::mem::replace(&mut self.has_looked, true);
         let first = Few { until: now + TRIAL, look: Some(now), pause: PAUSE };
         let Few { until, look, pause } = self.few.unwrap_or(first);
@@ -126,36 +125,36 @@ mod tests {
     fn all_are_asked_where_there_is_room_or_nothing_is_known() {
         for running in [|| Some(1), || None] {
             let mut reliance = beside(running);
-            assert_eq!(reliance.asked(|| 0), 3);
+            assert_eq!(reliance.asked(Instant::now(), || 0), 3);
             reliance.learn(MS, MS, || 3);
             reliance.learn(2 * MS, 5 * MS, || 3);
-            assert_eq!(reliance.asked(|| 3), 3, "tasks of different length are no reason");
+            assert_eq!(reliance.asked(Instant::now(), || 3), 3, "tasks of different length are no reason");
         }
-        assert_eq!(beside(|| Some(4)).asked(|| 3), 3, "its own workers are no others");
+        assert_eq!(beside(|| Some(4)).asked(Instant::now(), || 3), 3, "its own workers are no others");
     }
 
     #[test]
     fn as_many_as_there_are_cores_for() {
         let mut reliance = beside(|| Some(2));
-        assert_eq!(reliance.asked(|| 0), 2);
+        assert_eq!(reliance.asked(Instant::now(), || 0), 2);
         // The next looks are later and later.
         for pause in [2, 4, 8] {
             reliance.few.as_mut().unwrap().look = Some(Instant::now());
-            assert_eq!(reliance.asked(|| 0), 2);
+            assert_eq!(reliance.asked(Instant::now(), || 0), 2);
             assert_eq!(reliance.few.unwrap().pause, pause * MS);
         }
         reliance.running = || Some(3);
-        assert_eq!(reliance.asked(|| 0), 2, "not yet looked");
+        assert_eq!(reliance.asked(Instant::now(), || 0), 2, "not yet looked");
         reliance.few.as_mut().unwrap().look = Some(Instant::now());
-        assert_eq!(reliance.asked(|| 0), 1);
+        assert_eq!(reliance.asked(Instant::now(), || 0), 1);
         reliance.running = || Some(1);
         reliance.few.as_mut().unwrap().look = Some(Instant::now());
-        assert_eq!(reliance.asked(|| 0), 3);
+        assert_eq!(reliance.asked(Instant::now(), || 0), 3);
 
         let mut crowded = beside(|| Some(1000));
-        assert_eq!(crowded.asked(|| 0), 0);
+        assert_eq!(crowded.asked(Instant::now(), || 0), 0);
         is_over(&mut crowded);
-        assert_eq!(crowded.asked(|| 0), 3, "it may have been wrong");
+        assert_eq!(crowded.asked(Instant::now(), || 0), 3, "it may have been wrong");
     }
 
     #[test]
@@ -173,9 +172,9 @@ mod tests {
                 let until = reliance.few.unwrap().until;
                 assert!((before + caution * 100 * MS..).contains(&until), "{caution} times");
                 assert!(until <= Instant::now() + caution * 100 * MS, "{caution} times");
-                assert_eq!(reliance.asked(|| 3), asked);
+                assert_eq!(reliance.asked(Instant::now(), || 3), asked);
                 is_over(&mut reliance);
-                assert_eq!(reliance.asked(|| 0), 3, "another chance");
+                assert_eq!(reliance.asked(Instant::now(), || 0), 3, "another chance");
             }
             let most = reliance.caution;
             reliance.learn(MS, MS, || 3);
