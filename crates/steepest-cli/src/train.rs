@@ -290,13 +290,15 @@ fn headline(plan: &Plan, experiment: &Experiment) -> String {
 
 fn closing_lines(outcome: &Outcome, stop: Stop, model: &Path, sha256: &str, plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Stop::Patience { best } = stop {
-        lines.push(match best {
-            Some(best) => format!(
-                "Stopped early: the validation loss was best after iteration {best}, whose weights are kept"
-            ),
-            None => "Stopped early: the validation loss was never a finite number".into(),
-        });
+    match stop {
+        Stop::Finished => {}
+        Stop::Converged => lines.push("Converged: no step would lower the training loss any more".into()),
+        Stop::Patience { best: Some(best) } => lines.push(format!(
+            "Stopped early: the validation loss was best after iteration {best}, whose weights are kept"
+        )),
+        Stop::Patience { best: None } => {
+            lines.push("Stopped early: the validation loss was never a finite number".into());
+        }
     }
     let mut figures =
         vec![format!("{} iterations in {:.2} s", thousands(outcome.iterations), outcome.seconds)];

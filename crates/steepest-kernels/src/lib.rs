@@ -50,6 +50,5 @@ pub use softmax::{
 };
 pub use sparse::{affine_sparse, affine_sparse_row, transpose, weight_gradient_sparse};
 pub use updates::{
-    AdamStep, RmspropStep, adam, add, add_assign, all_finite, axpy, lerp, momentum, rmsprop, scale,
-    sum_of_squares,
+    AdamStep, RmspropStep, adam, add, add_assign, all_finite, axpy, dot, lerp, momentum, rmsprop, scale,
 };

@@ -104,28 +104,35 @@ impl<T: Float> Kernel for Scale<'_, T> {
     }
 }
 
-/// Sum of all `x^2` in double precision, always added in the same order.
-pub fn sum_of_squares<T: Float>(x: &[T]) -> f64 {
-    dispatch(SumOfSquares { x })
+/// Sum of all `x y` in double precision, always added in the same order.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn dot<T: Float>(x: &[T], y: &[T]) -> f64 {
+    assert_eq!(x.len(), y.len());
+    dispatch(Dot { x, y })
 }
 
-struct SumOfSquares<'a, T> {
+struct Dot<'a, T> {
     x: &'a [T],
+    y: &'a [T],
 }
 
-impl<T: Float> Kernel for SumOfSquares<'_, T> {
+impl<T: Float> Kernel for Dot<'_, T> {
     type Output = f64;
     #[inline(always)]
     fn run<S: Simd>(self) -> f64 {
         // Many sums at once, to be vectorised.
         let mut sums = [0.0; 32];
-        let (chunks, rest) = self.x.as_chunks::<32>();
-        for chunk in chunks {
-            for (sum, x) in sums.iter_mut().zip(chunk) {
-                *sum += x.to_f64() * x.to_f64();
+        let (xs, x_rest) = self.x.as_chunks::<32>();
+        let (ys, y_rest) = self.y.as_chunks::<32>();
+        for (x, y) in xs.iter().zip(ys) {
+            for (sum, (x, y)) in sums.iter_mut().zip(x.iter().zip(y)) {
+                *sum += x.to_f64() * y.to_f64();
             }
         }
-        sums.into_iter().chain(rest.iter().map(|x| x.to_f64() * x.to_f64())).sum()
+        let rest = x_rest.iter().zip(y_rest).map(|(x, y)| x.to_f64() * y.to_f64());
+        sums.into_iter().chain(rest).sum()
     }
 }
 
@@ -359,12 +366,17 @@ mod tests {
         for n in [0, 1, 31, 32, 33, 100] {
             let mut x: Vec<f32> = (0..n).map(|i| i as f32 * 0.3 - 7.0).collect();
             let squares: f64 = x.iter().map(|&x| f64::from(x).powi(2)).sum();
-            assert!((sum_of_squares(&x) - squares).abs() <= 1e-12 * (1.0 + squares));
+            assert!((dot(&x, &x) - squares).abs() <= 1e-12 * (1.0 + squares));
+            let y: Vec<f32> = (0..n).map(|i| 1.0 / (1 + i) as f32).collect();
+            let products: f64 = x.iter().zip(&y).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum();
+            assert!((dot(&x, &y) - products).abs() <= 1e-12 * (1.0 + squares));
             let expected: Vec<f32> = x.iter().map(|x| 0.7 * x).collect();
             scale(0.7, &mut x);
             assert_eq!(x, expected);
         }
-        assert!(sum_of_squares(&[f32::MAX; 40]).is_finite() && sum_of_squares(&[0.0, f32::NAN]).is_nan());
+        assert!(
+            dot(&[f32::MAX; 40], &[f32::MAX; 40]).is_finite() && dot(&[0.0, f32::NAN], &[1.0; 2]).is_nan()
+        );
     }
 
     #[test]

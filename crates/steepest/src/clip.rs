@@ -15,7 +15,7 @@ pub(crate) fn clip_factor<T: Float>(gradient: &[T], most: f64, pool: &mut Pool) 
     let mut squares: Vec<_> = gradient.chunks(PIECE).map(|piece| (piece, Mutex::new(0.0))).collect();
     pool.run(squares.len(), &|i, _| {
         let (piece, sum) = &squares[i];
-        *lock(sum) = kernels::sum_of_squares(piece);
+        *lock(sum) = kernels::dot(piece, piece);
     });
     let norm = squares.iter_mut().map(|(_, sum)| *get(sum)).sum::<f64>().sqrt();
     (most / (norm + 1e-6)).min(1.0)

@@ -33,6 +33,11 @@ pub enum Optimizer {
         /// How much of the running sum of scaled gradients stays each step.
         momentum: f64,
     },
+    /// Limited-memory BFGS with a line search, for batches of all rows (SciPy's L-BFGS-B without bounds).
+    Lbfgs {
+        /// It has converged where no component of the gradient is more than this.
+        tol: f64,
+    },
 }
 
 /// The optimizers by the names that a recipe uses.
@@ -51,6 +56,8 @@ pub enum OptimizerKind {
     Adamw,
     /// RMSprop (Tieleman and Hinton 2012).
     Rmsprop,
+    /// Limited-memory BFGS (Liu and Nocedal 1989), for small data: each step looks at all rows.
+    Lbfgs,
 }
 
 impl Optimizer {
@@ -60,6 +67,7 @@ impl Optimizer {
             Self::Sgd { momentum, .. } => usize::from(*momentum != 0.0),
             Self::Rmsprop { momentum, .. } => 1 + usize::from(*momentum != 0.0),
             Self::Adam { .. } => 2,
+            Self::Lbfgs { .. } => 0,
         }
     }
 
@@ -103,6 +111,7 @@ impl Optimizer {
                 };
                 kernels::rmsprop(&step, d, first, second, w);
             }
+            Self::Lbfgs { .. } => unreachable!("it moves all parameters together: see lbfgs.rs"),
         }
     }
 }

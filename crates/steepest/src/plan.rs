@@ -16,7 +16,7 @@ use crate::plan_training::{batches, training};
 use crate::recipe::{NetworkRecipe, Recipe};
 use crate::recipe_values::{BatchSize, BiasGradient, ValSplit};
 use crate::split::{Split, SplitKind, SplitShuffle, split, stratified};
-use crate::trainer::Training;
+use crate::training::Training;
 
 /// A run, checked and complete.
 #[derive(Clone, Debug)]

@@ -4,13 +4,14 @@ use crate::augment::Augmenter;
 use crate::batches::Batches;
 use crate::error::Error;
 use crate::head::Head;
+use crate::head_quirks::{Axis, DeltaRule};
 use crate::optimizer::{Optimizer, OptimizerKind};
 use crate::plan::check;
 use crate::recipe::Recipe;
 use crate::recipe_training::TrainingRecipe;
 use crate::recipe_values::{BatchSize, BiasGradient};
 use crate::schedule::{Course, Schedule, ScheduleKind, Warmup};
-use crate::trainer::Training;
+use crate::training::Training;
 
 /// Epochs when neither epochs nor iterations are given.
 const DEFAULT_EPOCHS: u64 = 10;
@@ -74,6 +75,7 @@ pub(crate) fn training(
         OptimizerKind::Momentum => Optimizer::Sgd { momentum, nesterov: false },
         OptimizerKind::Nesterov => Optimizer::Sgd { momentum, nesterov: true },
         OptimizerKind::Rmsprop => Optimizer::Rmsprop { alpha: r.alpha, epsilon: r.epsilon, momentum },
+        OptimizerKind::Lbfgs => Optimizer::Lbfgs { tol: r.tol },
         kind => Optimizer::Adam {
             beta1: r.beta1,
             beta2: r.beta2,
@@ -82,6 +84,8 @@ pub(crate) fn training(
         },
     };
     let schedule = schedule(r, n_train)?;
+    check_lbfgs(recipe)?;
+    let r = &recipe.training;
     let (epochs, iterations, l2, ema, clip_norm) = (r.epochs, r.iterations, r.l2, r.ema, r.clip_norm);
     let steps_per_epoch = batches(recipe, n_train).steps_per_epoch();
     let total = iterations.or_else(|| epochs.and_then(|epochs| epochs.checked_mul(steps_per_epoch)));
@@ -100,6 +104,42 @@ pub(crate) fn training(
         dropout: recipe.network.dropout,
         seed: recipe.seed,
     })
+}
+
+/// L-BFGS compares the gradients of one function from step to step, and finds out itself how far to go.
+fn check_lbfgs(recipe: &Recipe) -> Result<(), Error> {
+    let Recipe { data, network, training, augment, quirks, .. } = recipe;
+    if training.optimizer != OptimizerKind::Lbfgs {
+        return Ok(());
+    }
+    check(training.batch_size == BatchSize::Full, || {
+        "training.optimizer = \"lbfgs\" needs all rows in each step: set training.batch_size = \"full\" \
+         (--batch-size full), and some 200 epochs"
+            .into()
+    })?;
+    for (key, is_set) in [
+        ("augment", !augment.is_off()),
+        ("data.noise", data.noise > 0.0),
+        ("network.dropout", network.dropout > 0.0),
+        ("network.batch_norm", network.batch_norm),
+        ("training.clip_norm", training.clip_norm.is_some()),
+        ("training.ema", training.ema.is_some()),
+        ("training.schedule", training.schedule != ScheduleKind::Constant),
+        ("training.warmup", training.warmup.is_some_and(|part| part > 0.0)),
+        ("training.warmup_epochs", training.warmup_epochs > 0.0),
+        ("quirks.delta_scale", quirks.delta_scale.is_some_and(|scale| scale != 1.0)),
+        ("quirks.softmax_axis", quirks.softmax_axis.unwrap_or_default() != Axis::default()),
+        ("quirks.delta_rule", quirks.delta_rule.unwrap_or_default() != DeltaRule::default()),
+        ("quirks.bias_gradient", quirks.bias_gradient == Some(BiasGradient::Summed)),
+    ] {
+        check(!is_set, || {
+            format!(
+                "{key} does not go with training.optimizer = \"lbfgs\", which needs the true gradient of the same loss in \
+                 each step and chooses the step's length: leave one of them out"
+            )
+        })?;
+    }
+    Ok(())
 }
 
 /// Checks what is said of the learning rate's course, and makes it.

@@ -72,7 +72,8 @@ pub struct TrainingRecipe {
     pub final_div_factor: f64,
     /// Power of `inv-scaling`.
     pub power_t: f64,
-    /// By how much the training loss must get better for `adaptive` to leave the learning rate as it is.
+    /// By how much the training loss must get better for `adaptive` to leave the learning rate as it is; and with `lbfgs`, the
+    /// gradient's largest component at which training ends.
     pub tol: f64,
     /// Epochs in a row without that, after which `adaptive` divides the learning rate by 5.
     pub lr_patience: u64,

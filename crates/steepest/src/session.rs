@@ -59,6 +59,8 @@ pub struct Report {
 pub enum Stop {
     /// All steps are done.
     Finished,
+    /// No step would lower the training loss any more: only L-BFGS can tell.
+    Converged,
     /// The validation loss has stopped improving; the network is the best one, from this iteration.
     Patience {
         /// The step after which it was best, from 0; none if the validation loss was never finite: the network is then
@@ -246,7 +248,8 @@ impl<T: Float> Session<T> {
         let step = self.trainer.step()?;
         self.epoch.add(&step);
         let training = &self.plan.recipe.training;
-        let is_last = self.trainer.steps() == self.plan.training.total_steps;
+        let is_done = self.trainer.has_converged();
+        let is_last = is_done || self.trainer.steps() == self.plan.training.total_steps;
         let is_main = match training.report_every {
             Some(every) => step.iteration % every == 0,
             None => step.ends_epoch || is_last,
@@ -258,7 +261,7 @@ impl<T: Float> Session<T> {
             None => is_main,
         };
         let mut report = None;
-        let mut stop = is_last.then_some(Stop::Finished);
+        let mut stop = is_last.then_some(if is_done { Stop::Converged } else { Stop::Finished });
         if is_main || validates {
             let validation = self.validation.as_ref().filter(|_| validates).map(|v| self.trainer.evaluate(v));
             let by_epoch = training.report_every.is_none() && step.ends_epoch;

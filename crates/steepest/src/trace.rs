@@ -7,6 +7,7 @@ use steepest_kernels::{Float, Pool};
 use crate::error::Error;
 use crate::gather::Source;
 use crate::held::HeldRows;
+use crate::optimizer::Optimizer;
 use crate::pass::Batch;
 use crate::trainer::{Step, Trainer};
 
@@ -26,9 +27,13 @@ impl<T: Float> Trainer<T> {
     /// [`Error::Diverged`], as [`Trainer::gradients`].
     pub fn trace(&mut self) -> Result<(Step, Trace<T>), Error> {
         let before = self.network();
-        let step = self.step()?;
-        let (training, data) = (self.training(), self.data());
-        let (gradient, after) = (self.gradient(), self.network());
+        let step = self.gradients()?;
+        let gradient = self.gradient();
+        self.update();
+        // As it was descended, which may be shortened; but L-BFGS ends a step with another.
+        let is_lbfgs = matches!(self.training().optimizer, Optimizer::Lbfgs { .. });
+        let gradient = if is_lbfgs { gradient } else { self.gradient() };
+        let (training, data, after) = (self.training(), self.data(), self.network());
         let n = step.n_samples;
         let head = &training.head;
         let factor = 1.0 / training.divide_by;

@@ -12,72 +12,20 @@ use crate::batches::{Batches, Rows};
 use crate::checkpoint::{Carrier, Place, STEP};
 use crate::clip::clip_factor;
 use crate::dataset::Dataset;
-use crate::dropout::Dropout;
 use crate::error::Error;
 use crate::gather::Source;
-use crate::head::Head;
 use crate::held::HeldRows;
 use crate::layout::{Layout, layout_for, layout_for_all};
+use crate::lbfgs::{Lbfgs, Objective};
 use crate::locks::lock;
 use crate::network::{Layer, Network};
-use crate::noise::Noise;
 use crate::optimizer::{Optimizer, Piece, UpdateRule};
 use crate::parts::Parts;
 use crate::pass::Batch;
 use crate::predict::{self, Evaluation, summarize};
-use crate::schedule::{Course, Plateau, Schedule};
+use crate::schedule::{Course, Plateau};
 use crate::shard::Shards;
-
-/// What a [`Trainer`] does in each step.
-#[derive(Clone, Debug)]
-pub struct Training {
-    /// Output activation and loss.
-    pub head: Head,
-    /// Update rule.
-    pub optimizer: Optimizer,
-    /// Learning rate.
-    pub schedule: Schedule,
-    /// L2 penalty: `l2 / 2` times the sum of squared weights (not biases) is added to the loss.
-    pub l2: f64,
-    /// Decay of the running mean of the parameters (and of the statistics of batch normalisation) that is validated and saved;
-    /// none to do so with the parameters themselves. Early on it is less: see [`Training::mean_decay`].
-    pub ema: Option<f64>,
-    /// The gradient's norm may be this much; longer ones are shortened (PyTorch's `clip_grad_norm_`).
-    pub clip_norm: Option<f64>,
-    /// Notebook 2's bias gradient: for every bias of a layer, the sum over all of them.
-    pub sum_bias_gradient: bool,
-    /// Steps in all, which schedules end at.
-    pub total_steps: u64,
-    /// Inputs are divided by this.
-    pub divide_by: f64,
-    /// Deforms the rows that are learnt from, if they are images of bytes.
-    pub augmenter: Option<Augmenter>,
-    /// The standard deviation of the noise that is added to the inputs, after the division.
-    pub noise: f64,
-    /// The part of what hidden layers give on that each step drops.
-    pub dropout: f64,
-    /// Where noise and dropout come from.
-    pub seed: u64,
-}
-
-impl Training {
-    /// What a step adds to its inputs.
-    pub(crate) fn noise_of(&self, step: u64) -> Option<Noise> {
-        Noise::new(self.noise, self.seed, step)
-    }
-
-    /// What a step drops.
-    pub(crate) fn dropout_of(&self, step: u64, n_hidden: usize) -> Option<Dropout> {
-        Dropout::new(self.dropout, self.seed, step, n_hidden)
-    }
-
-    /// Decay of the parameters' mean in step `step`, counted from 1: at most `(1 + step) / (10 + step)`, so that the mean
-    /// soon forgets where training began (TensorFlow's `ExponentialMovingAverage` with `num_updates`).
-    pub fn mean_decay(&self, step: u64) -> f64 {
-        let step = step as f64;
-        self.ema.unwrap_or(0.0).min((1.0 + step) / (10.0 + step))
-    }
-}
+use crate::training::Training;
 
 /// Trains one network on one data set. Silent and without a clock: it is stepped from outside.
 pub struct Trainer<T> {
@@ -100,7 +48,14 @@ pub struct Trainer<T> {
     step: u64,
     plateau: Plateau,
     last_good: Good<T>,
+    /// With L-BFGS, whose steps end where the next one begins.
+    lbfgs: Option<Lbfgs<T>>,
+    /// What is known of the batch at the parameters as they are.
+    known: Option<Known>,
 }
+
+/// Loss and accuracy of a batch, and whether its gradient is finite.
+type Known = (Evaluation, bool);
 
 /// A network that is known to be good, and its mean.
 struct Good<T> {
@@ -161,6 +116,7 @@ impl<T: Float> Trainer<T> {
         let network = network.laid_out(&layout);
         let mean = training.ema.map(|_| network.clone());
         let n_parameters = network.parameters.len();
+        let lbfgs = matches!(training.optimizer, Optimizer::Lbfgs { .. }).then(Lbfgs::new);
         let memory =
             |i: usize| AlignedVec::zeros(if i < training.optimizer.memory() { n_parameters } else { 0 });
         Self {
@@ -177,6 +133,8 @@ impl<T: Float> Trainer<T> {
             batches,
             step: 0,
             plateau: Plateau::new(),
+            lbfgs,
+            known: None,
         }
     }
 
@@ -208,6 +166,7 @@ impl<T: Float> Trainer<T> {
     pub fn set_network(&mut self, network: &Network<T>) {
         assert!(network.spec() == self.network.spec());
         self.network = network.laid_out(self.network.layout());
+        self.known = None;
         self.mean = self.mean.is_some().then(|| self.network.clone());
     }
 
@@ -278,9 +237,23 @@ impl<T: Float> Trainer<T> {
             && self.training.clip_norm.is_none()
             && !self.training.sum_bias_gradient
             && !self.step.is_multiple_of(SNAPSHOT_STEPS);
+        let epoch = self.batches.epoch();
+        let ends_epoch = self.batches.draw();
+        let n_samples = self.batches.rows().len();
+        let (known, is_updated) = match self.known {
+            Some(known) => (known, false),
+            None => self.evaluate_batch(epoch, updates.then_some(rule)),
+        };
+        self.known = self.lbfgs.is_some().then_some(known);
+        let (Evaluation { loss, accuracy }, is_finite) = known;
+        let step = Step { iteration: self.step, epoch, n_samples, loss, accuracy, ends_epoch };
+        self.plateau.add(step.loss, n_samples);
+        self.check(step, is_finite).map(|step| (step, is_updated))
+    }
+
+    /// Computes the gradient of the batch; where there is a `rule` it may update the parameters at once, and says if it did.
+    fn evaluate_batch(&mut self, epoch: u64, rule: Option<UpdateRule>) -> (Known, bool) {
         let Self { training, network, data, patches, batches, pool, work, gradient, memory, mean, .. } = self;
-        let epoch = batches.epoch();
-        let ends_epoch = batches.draw();
         let rows = batches.rows();
         let n = rows.len();
         let (factor, turned) = (1.0 / training.divide_by, network.is_turned());
@@ -298,27 +271,18 @@ impl<T: Float> Trainer<T> {
             Work::ByParameters(parts) => {
                 let score = parts.held.pass(&batch, pool);
                 let all = whole(gradient, network, memory, mean);
-                (score, parts.gradients(source, pool, all, updates.then_some(rule)), updates)
+                (score, parts.gradients(source, pool, all, rule), rule.is_some())
             }
         };
         if let Some(held) = work.held() {
             held.note_statistics(n, &network.spec().layers(), &mut network.statistics);
         }
-        let mut loss = summarize(&training.head, score, n, total);
+        let mut evaluation = summarize(head, score, n, total);
         if training.l2 > 0.0 {
-            loss.loss += add_l2(network, training.l2, gradient);
+            evaluation.loss += add_l2(network, training.l2, gradient);
             is_finite &= kernels::all_finite(gradient);
         }
-        let step = Step {
-            iteration: self.step,
-            epoch,
-            n_samples: n,
-            loss: loss.loss,
-            accuracy: loss.accuracy,
-            ends_epoch,
-        };
-        self.plateau.add(step.loss, n);
-        self.check(step, is_finite).map(|step| (step, is_updated))
+        ((evaluation, is_finite), is_updated)
     }
 
     /// Passes a step on if its loss and its gradient are finite; else goes back to the last good parameters.
@@ -337,8 +301,12 @@ impl<T: Float> Trainer<T> {
         Ok(step)
     }
 
-    /// Moves the parameters along the gradient.
+    /// Moves the parameters along the gradient; with L-BFGS as far along its direction as is good.
     pub fn update(&mut self) {
+        if let Optimizer::Lbfgs { tol } = self.training.optimizer {
+            self.advance_lbfgs(tol);
+            return;
+        }
         let rule = self.rule();
         let Self { training, network, pool, gradient, memory, mean, .. } = self;
         if training.sum_bias_gradient {
@@ -366,6 +334,20 @@ impl<T: Float> Trainer<T> {
             pool.run(pieces.len(), &|i, _| update(i));
         }
         self.end_step();
+    }
+
+    /// Goes on by a step of L-BFGS. What is computed at its end is where the next step begins.
+    fn advance_lbfgs(&mut self, tol: f64) {
+        if let (Some(mut lbfgs), Some((evaluation, _))) = (self.lbfgs.take(), self.known) {
+            lbfgs.advance(evaluation.loss, tol, self);
+            self.lbfgs = Some(lbfgs);
+        }
+        self.end_step();
+    }
+
+    /// Whether no step would lower the loss any more, which only L-BFGS can tell.
+    pub fn has_converged(&self) -> bool {
+        self.lbfgs.as_ref().is_some_and(|lbfgs| lbfgs.is_done)
     }
 
     /// A step is done. Where the network has a mean, its statistics are averaged as the parameters were in [`Piece::update`].
@@ -413,6 +395,9 @@ impl<T: Float> Trainer<T> {
             let most_rows = self.data.n_samples() + self.batches.largest();
             self.plateau.carry(carrier, self.step, most_rows as u64)?;
         }
+        if let Some(lbfgs) = &mut self.lbfgs {
+            lbfgs.carry(carrier, &place, self.gradient.len())?;
+        }
         if carrier.puts_back() {
             self.batches.skip(self.step);
         }
@@ -430,6 +415,22 @@ impl<T: Float> Trainer<T> {
         let logits = predict::logits(network, data, 1.0 / training.divide_by, pool);
         let targets = data.targets().unwrap_or_else(|| unreachable!("a plan evaluates on targets only"));
         predict::evaluate(&training.head, &logits, targets, data.weights(), pool)
+    }
+}
+
+impl<T: Float> Objective<T> for Trainer<T> {
+    fn parameters(&mut self) -> &mut [T] {
+        &mut self.network.parameters
+    }
+
+    fn gradient(&self) -> &[T] {
+        &self.gradient
+    }
+
+    fn evaluate(&mut self) -> f64 {
+        let (known, _) = self.evaluate_batch(self.batches.epoch(), None);
+        self.known = Some(known);
+        known.0.loss
     }
 }
 

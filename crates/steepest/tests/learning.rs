@@ -6,8 +6,8 @@ use golden::{Golden, assert_close};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use steepest::{
-    Course, Dataset, Float, Inputs, Network, Optimizer, Plan, Recipe, Schedule, Session, Start, Targets,
-    Trainer, Warmup,
+    Course, Dataset, Float, Inputs, Network, Optimizer, Plan, Recipe, Schedule, Session, Start, Stop,
+    Targets, Trainer, Warmup,
 };
 
 /// Rows of 20 numbers in three classes that overlap.
@@ -357,4 +357,50 @@ fn weights_are_numbers_from_zero_on() {
     assert!(says(vec![0.0; 4]).contains("more than 0 for some row"));
     let data = classes(4, 1).with_weights(vec![1.0, 2.0, 3.0, 4.0]).unwrap();
     assert_eq!(data.select(&[3, 1, 1]).weights(), Some(&[4.0, 2.0, 2.0][..]));
+}
+
+#[test]
+fn lbfgs_converges_where_the_gradient_vanishes() {
+    let data = classes(150, 1);
+    // Strictly convex: one minimum.
+    let text = "[network]\nhidden = []\n[training]\nbatch_size = \"full\"\nepochs = 400\noptimizer = \"lbfgs\"\nl2 = 0.01\n";
+    let run = |text: &str, threads: usize| {
+        let mut trainer = trainer::<f64>(text, &data, threads);
+        let mut losses = Vec::new();
+        while !trainer.has_converged() && trainer.steps() < trainer.training().total_steps {
+            losses.push(trainer.step().unwrap().loss);
+        }
+        (losses, trainer.network().parameters.to_vec(), trainer)
+    };
+    let (losses, parameters, trainer) = run(&format!("{text}tol = 1e-4"), 1);
+    assert!(losses.is_sorted_by(|a, b| a > b), "{losses:?}");
+    assert!(trainer.has_converged() && losses.len() < 100, "{} steps", losses.len());
+    assert!(trainer.gradient().iter().all(|g| g.abs() <= 1e-4));
+    assert_eq!(run(&format!("{text}tol = 1e-4"), 3).1, parameters, "on other threads");
+    let adam = text
+        .replace("epochs = 400\noptimizer = \"lbfgs\"", "epochs = 4000\noptimizer = \"adam\"\nlr = 0.003");
+    let (of_adam, ..) = run(&adam, 1);
+    let last = losses[losses.len() - 1];
+    let above = of_adam[of_adam.len() - 1] - last;
+    assert!(above > 0.0 && above < 0.01, "Adam is on its way there: {above}");
+}
+
+#[test]
+fn lbfgs_ends_a_session_when_it_has_converged() {
+    let text = "[network]\nhidden = [8]\n[training]\nbatch_size = \"full\"\nepochs = 2000\noptimizer = \"lbfgs\"\ntol = 1e-3";
+    let data = classes(60, 2);
+    let plan = Plan::new(Recipe::parse(text, &[]).unwrap(), &data).unwrap();
+    let mut session = Session::<f32>::new(plan, data, None, Start::default(), 2).unwrap();
+    let (mut steps, mut last) = (0, f64::INFINITY);
+    let stop = loop {
+        let progress = session.advance().unwrap();
+        assert!(progress.step.loss <= last, "step {steps}");
+        (steps, last) = (steps + 1, progress.step.loss);
+        if let Some(stop) = progress.stop {
+            assert!(progress.report.is_some());
+            break stop;
+        }
+    };
+    assert_eq!(stop, Stop::Converged);
+    assert!(steps < 1000 && last < 0.1, "{steps} steps to {last}");
 }

@@ -67,6 +67,8 @@ fn every_kind_of_run_resumes_after_every_step() {
         "[augment]\nrotation = 20\nshift = 1\n[training]\nbatch_size = 60\nepochs = 3",
         // The mean of the parameters, the loss that an adaptive schedule watches, clipped gradients.
         "[training]\nbatch_size = 60\nepochs = 4\nema = 0.9\nclip_norm = 1.0\noptimizer = \"rmsprop\"",
+        // The curvature of the last steps, more of them than are remembered.
+        "[network]\nhidden = [12]\n[training]\nbatch_size = \"full\"\nepochs = 14\noptimizer = \"lbfgs\"",
         "[data]\nnoise = 0.1\n[network]\nhidden = [20, 10]\nbatch_norm = true\ndropout = 0.2\n[training]\nbatch_size = 60\n\
          epochs = 3\nema = 0.9",
         "[training]\nbatch_size = 60\nepochs = 6\nschedule = \"adaptive\"\ntol = 0.5\nlr_patience = 1\noptimizer = \"sgd\"",
@@ -76,6 +78,8 @@ fn every_kind_of_run_resumes_after_every_step() {
     ] {
         assert_eq!(assert_resumes::<f32>(text, None), Stop::Finished);
     }
+    let text = "[network]\nhidden = []\n[training]\nbatch_size = \"full\"\nepochs = 99\noptimizer = \"lbfgs\"\nl2 = 0.1\ntol = 0.01";
+    assert_eq!(assert_resumes::<f32>(text, None), Stop::Converged);
     assert_resumes::<f64>("[training]\nbatch_size = 50\nepochs = 2", None);
 }
 

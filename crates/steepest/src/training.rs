@@ -1,0 +1,59 @@
+//! What each step of a run does.
+
+use crate::augment::Augmenter;
+use crate::dropout::Dropout;
+use crate::head::Head;
+use crate::noise::Noise;
+use crate::optimizer::Optimizer;
+use crate::schedule::Schedule;
+
+/// What a [`Trainer`](crate::Trainer) does in each step.
+#[derive(Clone, Debug)]
+pub struct Training {
+    /// Output activation and loss.
+    pub head: Head,
+    /// Update rule.
+    pub optimizer: Optimizer,
+    /// Learning rate.
+    pub schedule: Schedule,
+    /// L2 penalty: `l2 / 2` times the sum of squared weights (not biases) is added to the loss.
+    pub l2: f64,
+    /// Decay of the running mean of the parameters (and of the statistics of batch normalisation) that is validated and saved;
+    /// none to do so with the parameters themselves. Early on it is less: see [`Training::mean_decay`].
+    pub ema: Option<f64>,
+    /// The gradient's norm may be this much; longer ones are shortened (PyTorch's `clip_grad_norm_`).
+    pub clip_norm: Option<f64>,
+    /// Notebook 2's bias gradient: for every bias of a layer, the sum over all of them.
+    pub sum_bias_gradient: bool,
+    /// Steps in all, which schedules end at.
+    pub total_steps: u64,
+    /// Inputs are divided by this.
+    pub divide_by: f64,
+    /// Deforms the rows that are learnt from, if they are images of bytes.
+    pub augmenter: Option<Augmenter>,
+    /// The standard deviation of the noise that is added to the inputs, after the division.
+    pub noise: f64,
+    /// The part of what hidden layers give on that each step drops.
+    pub dropout: f64,
+    /// Where noise and dropout come from.
+    pub seed: u64,
+}
+
+impl Training {
+    /// What a step adds to its inputs.
+    pub(crate) fn noise_of(&self, step: u64) -> Option<Noise> {
+        Noise::new(self.noise, self.seed, step)
+    }
+
+    /// What a step drops.
+    pub(crate) fn dropout_of(&self, step: u64, n_hidden: usize) -> Option<Dropout> {
+        Dropout::new(self.dropout, self.seed, step, n_hidden)
+    }
+
+    /// Decay of the parameters' mean in step `step`, counted from 1: at most `(1 + step) / (10 + step)`, so that the mean
+    /// soon forgets where training began (TensorFlow's `ExponentialMovingAverage` with `num_updates`).
+    pub fn mean_decay(&self, step: u64) -> f64 {
+        let step = step as f64;
+        self.ema.unwrap_or(0.0).min((1.0 + step) / (10.0 + step))
+    }
+}
