@@ -89,13 +89,16 @@ pub struct RecipeArgs {
     /// Leave out a column of a table, as often as needed
     #[arg(long, value_name = "COLUMN")]
     pub drop: Vec<String>,
+    /// The column of a table that says how much each row counts
+    #[arg(long, value_name = "COLUMN")]
+    pub sample_weight: Option<String>,
     /// Units of the hidden layers, such as 128,64 (none: no hidden layer)
     #[arg(long, value_name = "UNITS")]
     pub hidden: Option<String>,
     /// identity, relu, leaky-relu, sigmoid, tanh or gelu
     #[arg(long)]
     pub activation: Option<String>,
-    /// sgd, momentum, nesterov, adam or adamw
+    /// sgd, momentum, nesterov, adam, adamw, rmsprop or lbfgs
     #[arg(long)]
     pub optimizer: Option<String>,
     /// Learning rate

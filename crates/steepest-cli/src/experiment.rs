@@ -86,6 +86,7 @@ pub fn overrides(args: &RecipeArgs, data: Option<&str>) -> Result<Vec<Override>>
         ("data.task", args.task.as_ref().map(text)),
         ("data.missing", args.missing.as_ref().map(text)),
         ("data.drop", (!args.drop.is_empty()).then(|| args.drop.clone().into())),
+        ("data.sample_weight", args.sample_weight.as_ref().map(text)),
         ("network.hidden", hidden),
         ("network.activation", args.activation.as_ref().map(text)),
         ("training.optimizer", args.optimizer.as_ref().map(text)),

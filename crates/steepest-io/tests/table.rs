@@ -8,7 +8,7 @@ use common::*;
 use serde_json::Value;
 use steepest::{
     AnyModel, Columns, Dataset, Encoding, Init, Inputs, Model, Network, Plan, Pool, Recipe, RegressionScore,
-    Table, Targets,
+    Session, Start, Table, Targets,
 };
 use steepest_io::{
     CellProblem, CsvError, DataError, KnownColumns, KnownTarget, TableOptions, load_model, model_bytes,
@@ -391,4 +391,36 @@ fn damaged_tables_do_not_panic() {
         }
     }
     assert!(n_read > 300, "{n_read}");
+}
+
+#[test]
+fn a_column_of_weights_counts_rows_as_if_they_were_there_several_times() {
+    let keys = "val_split = 0\nscale = \"none\"\n[training]\nbatch_size = \"full\"\nepochs = 20\noptimizer = \"momentum\"\nlr = 0.1";
+    let train = |keys: &str, text: &str| {
+        let (plan, data) = plan(keys, text).unwrap();
+        let mut session = Session::<f64>::new(plan, data, None, Start::default(), 1).unwrap();
+        let mut loss = f64::NAN;
+        while session.trainer().steps() < 20 {
+            loss = session.advance().unwrap().step.loss;
+        }
+        (loss, session.trainer().network().parameters.to_vec())
+    };
+    let weighted = "a,w,b,label\n1,2,0.5,x\n-1,0,3,y\n0.3,1,-1,y\n0.7,3,0.1,x\n";
+    let repeated = "a,b,label\n1,0.5,x\n1,0.5,x\n0.3,-1,y\n0.7,0.1,x\n0.7,0.1,x\n0.7,0.1,x\n";
+    let (loss, parameters) = train(&format!("sample_weight = \"w\"\n{keys}"), weighted);
+    let (expected_loss, expected) = train(keys, repeated);
+    assert!((loss - expected_loss).abs() < 1e-12);
+    assert!(parameters.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
+
+    for (name, text, message) in [
+        ("v", weighted, "data.sample_weight names a column `v`, but"),
+        ("label", weighted, "names the column `label`, which is the target"),
+        ("w", "a,w,label\n1,,x\n2,1,y\n", "line 2, column `w`: no value"),
+        ("w", "a,w,label\n1,-1,x\n2,1,y\n", "weights of column `w`: row 0 has weight -1"),
+        ("w", "a,w,label\n1,0,x\n2,0,y\n", "more than 0 for some row"),
+        ("w", "a,w,label\n1,much,x\n2,little,y\n", "holds text such as `much`: expected numbers"),
+    ] {
+        let error = plan(&format!("sample_weight = {name:?}"), text).err().unwrap();
+        assert!(error.contains(message), "{error}");
+    }
 }

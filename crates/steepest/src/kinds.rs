@@ -51,7 +51,8 @@ pub(crate) fn inputs(
 
     let (mut kinds, mut dates) = (Vec::new(), Vec::new());
     for (place, column) in table.columns().iter().enumerate() {
-        if Some(place) == table.target() || dropped.contains(&column.name) {
+        let is_weight = data.sample_weight.as_ref() == Some(&column.name);
+        if Some(place) == table.target() || is_weight || dropped.contains(&column.name) {
             continue;
         }
         match kind(table, column, data.columns.get(&column.name).copied())? {

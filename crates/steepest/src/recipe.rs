@@ -92,6 +92,9 @@ pub struct DataRecipe {
     /// Of a table: what columns are, by their names; otherwise it is recognised.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, ColumnKind>,
+    /// Of a table: the column that says how much each row counts, which is no input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_weight: Option<String>,
     /// Standard deviation of the noise that training adds to the inputs, after the division.
     #[serde(skip_serializing_if = "is_zero")]
     pub noise: f64,
@@ -187,6 +190,7 @@ impl Default for DataRecipe {
             min_frequency: None,
             drop: None,
             columns: BTreeMap::new(),
+            sample_weight: None,
             noise: 0.0,
         }
     }
@@ -203,6 +207,7 @@ impl DataRecipe {
             ("min_frequency", self.min_frequency.is_some()),
             ("drop", self.drop.is_some()),
             ("columns", !self.columns.is_empty()),
+            ("sample_weight", self.sample_weight.is_some()),
         ];
         keys.into_iter().find(|(_, is_set)| *is_set).map(|(key, _)| key)
     }

@@ -8,7 +8,7 @@ use crate::plan::{Plan, check, split_rows};
 use crate::recipe::Recipe;
 use crate::recipe_values::{ColumnKind, Missing, Scale, Task};
 use crate::split::SplitKind;
-use crate::table::Table;
+use crate::table::{Cells, Table, quoted};
 
 impl Plan {
     /// Checks `recipe` against a table, and encodes its rows: all of them, by means, deviations and categories of the
@@ -28,6 +28,7 @@ impl Plan {
         })?;
         let mut notes = Vec::new();
         let (task, classes) = kinds::target(table, data.task, &mut notes)?;
+        let weights = data.sample_weight.as_deref().map(|name| weights(table, name)).transpose()?;
         let inputs = kinds::inputs(table, data, &mut notes)?;
 
         // All that was decided.
@@ -54,7 +55,12 @@ impl Plan {
         let split =
             split_rows(&mut recipe, table.n_rows(), labels.as_deref().map(|labels| (labels, classes.len())))?;
         let columns = Columns::fit(table, &split.train, &inputs, &recipe.data, task)?;
-        let data = columns.encode(table, &classes, recipe.precision)?;
+        let mut data = columns.encode(table, &classes, recipe.precision)?;
+        if let Some(weights) = weights {
+            let column = quoted(recipe.data.sample_weight.as_deref().unwrap_or_default());
+            let problem = |e| Error::Plan(format!("{}: weights of column {column}: {e}", table.source()));
+            data = data.with_weights(weights).map_err(problem)?;
+        }
         let mut plan = Self::checked(recipe, &data)?;
         plan.columns = Some(columns);
         plan.notes = notes;
@@ -73,5 +79,35 @@ impl Plan {
                 table.source()
             ))),
         }
+    }
+}
+
+/// How much each row counts: the numbers of a column.
+fn weights(table: &Table, name: &str) -> Result<Vec<f64>, Error> {
+    let column = table.columns().iter().enumerate().find(|(_, column)| column.name == name);
+    let Some((place, column)) = column else {
+        return Err(Error::Plan(format!(
+            "data.sample_weight names a column {}, but {} has {}",
+            quoted(name),
+            table.source(),
+            table.listed_names()
+        )));
+    };
+    check(table.target() != Some(place), || {
+        format!("data.sample_weight names the column {}, which is the target", quoted(name))
+    })?;
+    if let Some(place) = table.place_of_missing(column) {
+        return Err(Error::Plan(format!(
+            "{place}: no value, but the column says how much rows count (data.sample_weight): give each row a number"
+        )));
+    }
+    match &column.cells {
+        Cells::Numbers(numbers) => Ok(numbers.clone()),
+        Cells::Texts { texts, .. } => Err(Error::Plan(format!(
+            "data.sample_weight names the column {} of {}, which holds text such as {}: expected numbers",
+            quoted(name),
+            table.source(),
+            quoted(texts.first().map_or("", String::as_str))
+        ))),
     }
 }
