@@ -5,6 +5,7 @@
 
 use crate::Float;
 use crate::simd::{Kernel, Registers, Simd, dispatch, load, store};
+use crate::special::{normal_cdf, tanh as tanh_of};
 
 /// `max(z, 0)`; a NaN passes through, to be noticed.
 pub fn relu<T: Float>(z: &[T], a: &mut [T]) {
@@ -38,9 +39,17 @@ pub fn sigmoid_backward<T: Float>(a: &[T], delta: &mut [T]) {
 
 /// Hyperbolic tangent.
 pub fn tanh<T: Float>(z: &[T], a: &mut [T]) {
-    for (a, &z) in a.iter_mut().zip(z) {
-        *a = z.tanh();
-    }
+    map(Tanh, z, a);
+}
+
+/// `z Φ(z)`, with the exact normal distribution function (Hendrycks and Gimpel 2016).
+pub fn gelu<T: Float>(z: &[T], a: &mut [T]) {
+    map(Gelu, z, a);
+}
+
+/// `Φ(z) + z φ(z)`
+pub fn gelu_backward<T: Float>(z: &[T], delta: &mut [T]) {
+    map(GeluBackward, z, delta);
 }
 
 /// `1 - a^2`
@@ -141,6 +150,16 @@ impl<T: Float> Function<T> for SigmoidBackward {
 }
 
 #[derive(Clone, Copy)]
+struct Tanh;
+
+impl<T: Float> Function<T> for Tanh {
+    #[inline(always)]
+    fn of<R: Registers<T>>(self, z: R, _: R) -> R {
+        tanh_of(z)
+    }
+}
+
+#[derive(Clone, Copy)]
 struct TanhBackward;
 
 impl<T: Float> Function<T> for TanhBackward {
@@ -150,24 +169,28 @@ impl<T: Float> Function<T> for TanhBackward {
     }
 }
 
-/// `z Φ(z)`, with the exact normal distribution function (Hendrycks and Gimpel 2016).
-pub fn gelu<T: Float>(z: &[T], a: &mut [T]) {
-    for (a, &z) in a.iter_mut().zip(z) {
-        *a = z * normal_cdf(z);
+#[derive(Clone, Copy)]
+struct Gelu;
+
+impl<T: Float> Function<T> for Gelu {
+    #[inline(always)]
+    fn of<R: Registers<T>>(self, z: R, _: R) -> R {
+        // Minus infinity times zero is no number, but the function's limit is 0.
+        let z = z.max(R::splat(T::from_f64(-1e30)));
+        z.mul(normal_cdf(z))
     }
 }
 
-/// `Φ(z) + z φ(z)`
-pub fn gelu_backward<T: Float>(z: &[T], delta: &mut [T]) {
-    let root = T::from_f64(1.0 / (2.0 * std::f64::consts::PI).sqrt());
-    for (delta, &z) in delta.iter_mut().zip(z) {
-        let density = root * (T::from_f64(-0.5) * z * z).exp();
-        *delta *= normal_cdf(z) + z * density;
-    }
-}
+#[derive(Clone, Copy)]
+struct GeluBackward;
 
-fn normal_cdf<T: Float>(z: T) -> T {
-    T::from_f64(0.5) * (T::ONE + (z * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf())
+impl<T: Float> Function<T> for GeluBackward {
+    #[inline(always)]
+    fn of<R: Registers<T>>(self, z: R, delta: R) -> R {
+        let root = R::splat(T::from_f64(1.0 / (2.0 * std::f64::consts::PI).sqrt()));
+        let density = z.mul(z).mul(R::splat(T::from_f64(-0.5))).exp().mul(root);
+        delta.mul(density.mul_add(z, normal_cdf(z)))
+    }
 }
 
 #[cfg(test)]

@@ -59,12 +59,8 @@ pub trait Float:
     fn ln(self) -> Self;
     /// Exponential.
     fn exp(self) -> Self;
-    /// Hyperbolic tangent.
-    fn tanh(self) -> Self;
     /// Square root.
     fn sqrt(self) -> Self;
-    /// Error function.
-    fn erf(self) -> Self;
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
     /// The larger of two; the other one if one is NaN.
@@ -74,7 +70,7 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($t:ident, $register:ident, $erf:path) => {
+    ($t:ident, $register:ident) => {
         impl Float for $t {
             type Register<S: Simd> = S::$register;
             const ZERO: Self = 0.0;
@@ -103,16 +99,8 @@ macro_rules! float {
                 $t::exp(self)
             }
             #[inline(always)]
-            fn tanh(self) -> Self {
-                $t::tanh(self)
-            }
-            #[inline(always)]
             fn sqrt(self) -> Self {
                 $t::sqrt(self)
-            }
-            #[inline(always)]
-            fn erf(self) -> Self {
-                $erf(self)
             }
             #[inline(always)]
             fn is_finite(self) -> bool {
@@ -130,5 +118,5 @@ macro_rules! float {
     };
 }
 
-float!(f32, F32, libm::erff);
-float!(f64, F64, libm::erf);
+float!(f32, F32);
+float!(f64, F64);

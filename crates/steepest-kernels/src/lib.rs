@@ -21,6 +21,7 @@ mod reliance;
 mod simd;
 mod softmax;
 mod sparse;
+mod special;
 mod updates;
 mod walks;
 #[cfg(target_arch = "x86_64")]
