@@ -22,7 +22,11 @@ struct Row {
     validation_accuracy: Option<f64>,
     clean_accuracy: Option<f64>,
     test_accuracy: Option<f64>,
-    /// Standard deviation of the test accuracy over seeds.
+    /// Of regressions, mean R² instead.
+    train_r2: Option<f64>,
+    validation_r2: Option<f64>,
+    test_r2: Option<f64>,
+    /// Standard deviation of the test accuracy or R² over seeds.
     test_deviation: Option<f64>,
     seconds: f64,
     /// Seeds with which training diverged, and at which iteration.
@@ -93,15 +97,18 @@ fn row(variant: String, outcomes: Vec<(u64, Result<Outcome, u64>)>) -> Row {
         let values: Vec<f64> = done.iter().filter_map(|o| of(o)).collect();
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     };
-    let test_accuracy = mean(&|o| o.test_accuracy);
-    let variance = test_accuracy.and_then(|m| mean(&|o| o.test_accuracy.map(|a| (a - m).powi(2))));
+    let test = |o: &Outcome| o.test_accuracy.or(o.regression.and_then(|of| of.test_r2));
+    let variance = mean(&test).and_then(|m| mean(&|o| test(o).map(|score| (score - m).powi(2))));
     let n = done.len() as f64;
     Row {
         variant,
         train_accuracy: mean(&|o| o.train_accuracy),
         validation_accuracy: mean(&|o| o.validation_accuracy),
         clean_accuracy: mean(&|o| o.clean_accuracy),
-        test_accuracy,
+        test_accuracy: mean(&|o| o.test_accuracy),
+        train_r2: mean(&|o| o.regression.map(|of| of.train_r2)),
+        validation_r2: mean(&|o| o.regression.and_then(|of| of.validation_r2)),
+        test_r2: mean(&|o| o.regression.and_then(|of| of.test_r2)),
         test_deviation: variance.filter(|_| n > 1.0).map(|v| (v * n / (n - 1.0)).sqrt()),
         seconds: mean(&|o| Some(o.seconds)).unwrap_or(f64::NAN),
         diverged: outcomes.iter().filter_map(|(seed, o)| o.as_ref().err().map(|&i| (*seed, i))).collect(),
@@ -116,16 +123,19 @@ fn table(rows: &[Row]) -> String {
     if !has_clean {
         header.remove(3);
     }
-    let accuracy = |value: Option<f64>| value.map_or("–".to_string(), |v| format!("{v:.4}"));
+    if rows.iter().any(|row| row.train_r2.is_some()) {
+        header[1] = "train R2";
+    }
+    let score = |value: Option<f64>| value.map_or("–".to_string(), |v| format!("{v:.4}"));
     let cells = rows.iter().map(|row| {
         let diverged = row.diverged.iter().map(|(seed, i)| format!("seed {seed} diverged at iteration {i}"));
         let mut cells = vec![
             row.variant.clone(),
-            accuracy(row.train_accuracy),
-            accuracy(row.validation_accuracy),
-            accuracy(row.clean_accuracy),
-            accuracy(row.test_accuracy),
-            accuracy(row.test_deviation),
+            score(row.train_accuracy.or(row.train_r2)),
+            score(row.validation_accuracy.or(row.validation_r2)),
+            score(row.clean_accuracy),
+            score(row.test_accuracy.or(row.test_r2)),
+            score(row.test_deviation),
             format!("{:.2}", row.seconds),
             diverged.collect::<Vec<_>>().join(", "),
         ];

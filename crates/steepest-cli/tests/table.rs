@@ -182,6 +182,15 @@ fn any_recipe_takes_text_and_images_stay_images() {
     bench.ok(
         "compare digits --data people.csv --target job --drop joined --missing mean --epochs 1 --seeds 2",
     );
+    // Of numbers it is R² that is compared.
+    let numbers =
+        "compare table --data people.csv --target income --drop joined --missing mean --epochs 2 --seeds 2";
+    let rows = bench.json(&format!("{numbers} --json"));
+    assert!(
+        rows[0]["validation_r2"].as_f64().is_some_and(|r2| r2 < 1.0) && rows[0]["train_accuracy"].is_null()
+    );
+    let text = bench.ok(numbers);
+    assert!(text.contains("train R2") && text.lines().count() == 3, "{text}");
     // Numbers alone are what they were, unless the table itself is named.
     bench.write(
         "numbers.csv",
