@@ -17,7 +17,7 @@ from steepest_cli import Steepest, call
 BENCHMARKS = Path(__file__).parent.parent
 OURS = "Steepest"
 NOTEBOOKS, PREDICTIONS = {"W0", "W1", "W2", "W3", "W3nv"}, {"W6-row", "W6-all"}
-TRAINED = {"W4", "W4d", "W5", "W8"}
+TRAINED, NORMALISED = {"W4", "W4d", "W5", "W8"}, {"W9"}
 EVERYTHING = NOTEBOOKS | TRAINED | PREDICTIONS
 
 
@@ -32,10 +32,10 @@ class Peer:
 PEERS = [
     Peer("NumPy as written", "numpy_peer", "written", NOTEBOOKS),
     Peer("NumPy f32", "numpy_peer", "f32", {"W0", "W1", "W2"} | PREDICTIONS),  # notebook 3 is f32 as written
-    Peer("PyTorch", "torch_peer", "eager", EVERYTHING),
-    Peer("PyTorch compiled", "torch_peer", "compile", EVERYTHING),
+    Peer("PyTorch", "torch_peer", "eager", EVERYTHING | NORMALISED),
+    Peer("PyTorch compiled", "torch_peer", "compile", EVERYTHING | NORMALISED),
     Peer("PyTorch bf16", "torch_peer", "bf16", {"W5"}),
-    Peer("JAX", "jax_peer", "scan", EVERYTHING),
+    Peer("JAX", "jax_peer", "scan", EVERYTHING | NORMALISED),
     Peer("scikit-learn", "sklearn_peer", "", {"W0", "W1", "W2"} | TRAINED | PREDICTIONS),
     Peer("ONNX Runtime", "onnx_peer", "", PREDICTIONS),
     Peer("candle", "candle_peer", "", TRAINED | PREDICTIONS),

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from notebooks import NOTEBOOKS
-from peers.job import Call, Job, Layers, Trainer, serve
-from peers.works import MOMENTUM, VALIDATE_EVERY
+from peers.job import EPSILON, Call, Job, Layers, Trainer, folded, serve
+from peers.works import BETA2, MOMENTUM, VALIDATE_EVERY, WEIGHT_DECAY
 
-Tree = list  # of (w, b), as Layers
+Tree = list  # of (w, b), as Layers, or (w, b, scale)
 
 
 def relu_step(number: int, rate: float) -> Callable:
@@ -76,18 +76,45 @@ def logits(p: Tree, x: jax.Array) -> jax.Array:
     return x @ p[-1][0].T + p[-1][1]
 
 
+def normalised_logits(p: Tree, x: jax.Array) -> tuple[jax.Array, list]:
+    """Also the batch's means and unbiased variances in each hidden layer."""
+    seen = []
+    for w, b, scale in p[:-1]:
+        z = x @ w.T
+        mean, variance = z.mean(0), z.var(0)
+        seen.append((mean, variance * (len(x) / (len(x) - 1))))
+        x = jax.nn.relu((z - mean) * (scale * lax.rsqrt(variance + EPSILON)) + b)
+    return x @ p[-1][0].T + p[-1][1], seen
+
+
+def cross_entropy(z: jax.Array, t: jax.Array) -> jax.Array:
+    return -(jax.nn.log_softmax(z) * t).sum(1).mean()
+
+
 def loss(p: Tree, x: jax.Array, t: jax.Array) -> jax.Array:
-    return -(jax.nn.log_softmax(logits(p, x)) * t).sum(1).mean()
+    return cross_entropy(logits(p, x), t)
 
 
-def adam(rate: float, p: Tree, g: Tree, state: tuple) -> tuple[Tree, tuple]:
+def normalised_loss(p: Tree, x: jax.Array, t: jax.Array) -> tuple[jax.Array, list]:
+    z, seen = normalised_logits(p, x)
+    return cross_entropy(z, t), seen
+
+
+def adam(rate: float, p: Tree, g: Tree, state: tuple, beta2: float = 0.999) -> tuple[Tree, tuple]:
     m, v, n = state
     n += 1
     m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
-    v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
-    scale, root = rate / (1 - 0.9 ** n), jnp.sqrt(1 - 0.999 ** n)
+    v = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g * g, v, g)
+    scale, root = rate / (1 - 0.9 ** n), jnp.sqrt(1 - beta2 ** n)
     p = jax.tree.map(lambda p, m, v: p - scale * m / (jnp.sqrt(v) / root + 1e-8), p, m, v)
     return p, (m, v, n)
+
+
+def adamw(rate: float, p: Tree, g: Tree, state: tuple) -> tuple[Tree, tuple]:
+    """Weights decay; biases, shifts and scales do not."""
+    moved, state = adam(rate, p, g, state, BETA2)
+    decay = rate * WEIGHT_DECAY
+    return jax.tree.map(lambda new, old: new - decay * old if old.ndim > 1 else new, moved, p), state
 
 
 def momentum(rate: float, p: Tree, g: Tree, velocity: Tree) -> tuple[Tree, Tree]:
@@ -110,18 +137,48 @@ def usual_loop(job: Job) -> Callable:
     return loop
 
 
+def normalised_loop(job: Job) -> Callable:
+    def loop(p: Tree, x: jax.Array, t: jax.Array, batches: jax.Array) -> tuple[Tree, list]:
+        def step(carry: tuple, rows: jax.Array) -> tuple:
+            p, state, running = carry
+            g, seen = jax.grad(normalised_loss, has_aux=True)(p, x[rows], t[rows])
+            p, state = adamw(job.work.lr, p, g, state)
+            return (p, state, jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, running, seen)), None
+
+        zeros = jax.tree.map(jnp.zeros_like, p)
+        running = [(jnp.zeros_like(b), jnp.ones_like(b)) for _, b, _ in p[:-1]]
+        p, _, running = lax.scan(step, (p, (zeros, zeros, jnp.float32(0)), running), batches)[0]
+        return p, running
+
+    return loop
+
+
+def start(job: Job) -> Tree:
+    layers, scales = job.start(), job.scales()
+    return [(*layer, scale) for layer, scale in zip(layers, scales)] + layers[len(scales):]
+
+
+def layers_of(job: Job, end: Tree | tuple) -> Layers:
+    end = jax.device_get(end)
+    if not job.work.batch_norm:
+        return end[0] if job.work.validated else end
+    p, running = end
+    return [folded(*layer, *statistics) for layer, statistics in zip(p, running)] + p[len(running):]
+
+
 def trainer(job: Job) -> Trainer:
-    given = [job.start(), job.floats(job.x), job.targets()]
+    given = [start(job), job.floats(job.x), job.targets()]
     given += [] if job.batches is None else [job.batches]
     given += [] if job.validation is None else [job.floats(job.validation[0]), job.validation[1]]
     given = jax.block_until_ready(jax.device_put(given))
-    loop = jax.jit(usual_loop(job) if job.work.notebook is None else notebook_loop(job)).lower(*given).compile()
+    make = normalised_loop if job.work.batch_norm else usual_loop if job.work.notebook is None else notebook_loop
+    loop = jax.jit(make(job)).lower(*given).compile()
 
     def run() -> tuple[float, Layers]:
         started = time.perf_counter()
         p = jax.block_until_ready(loop(*given))
         seconds = time.perf_counter() - started
-        return seconds, jax.device_get(p[0] if job.work.validated else p)
+        return seconds, layers_of(job, p)
 
     run()  # the first one is slower
     return run

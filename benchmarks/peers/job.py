@@ -21,6 +21,7 @@ Trainer = Callable[[], tuple[float, Layers]]  # one run from the start weights: 
 Call = Callable[[], object]  # one prediction of given rows, as np.asarray takes it
 
 WARM_UP_STEPS = 3
+EPSILON = 1e-5  # of batch normalisation, for everybody
 LONG_ENOUGH = 0.3  # seconds of calls behind one time of a prediction
 
 
@@ -54,6 +55,11 @@ class Job:
             names = [f"layers.{i}" for i in range(len(self.work.sizes) - 1)]
             return [(saved[f"{name}.weight"], saved.get(f"{name}.bias")) for name in names]
 
+    def scales(self) -> list[Array]:
+        """Of batch normalisation, for each hidden layer; none without it."""
+        with np.load(self.folder / "start.npz") as saved:
+            return [saved[name] for name in sorted(saved.files) if name.endswith(".scale")]
+
     def accuracy(self, layers: Layers) -> float:
         a = self.floats(self.x_test)
         for i, (w, b) in enumerate(layers):
@@ -65,6 +71,12 @@ class Job:
 
     def rate(self, outputs: Array) -> float:
         return float(np.mean(np.argmax(outputs, axis=1) == self.y_test[:len(outputs)]))
+
+
+def folded(w: Array, shift: Array, scale: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
+    """A layer without biases and the batch normalisation behind it, with its running statistics, as one layer."""
+    factor = scale / np.sqrt(variance + EPSILON)
+    return w * factor[:, None], shift - factor * mean
 
 
 def one_hot(y: Array, classes: int) -> Array:

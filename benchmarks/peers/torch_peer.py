@@ -6,14 +6,15 @@ optimizers.
 
 import time
 from collections.abc import Callable
+from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from notebooks import NOTEBOOKS
-from peers.job import WARM_UP_STEPS, Call, Job, Layers, Trainer, serve
-from peers.works import MOMENTUM, VALIDATE_EVERY
+from peers.job import WARM_UP_STEPS, Call, Job, Layers, Trainer, folded, serve
+from peers.works import BETA2, MOMENTUM, VALIDATE_EVERY, WEIGHT_DECAY, Work
 
 
 def relu_step(number: int, rate: float) -> Callable:
@@ -92,13 +93,45 @@ def notebook_trainer(job: Job) -> Trainer:
 
 def network(job: Job) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for w, b in job.start():
-        linear = nn.Linear(w.shape[1], w.shape[0])
+    for (w, b), scale in zip_longest(job.start(), job.scales()):
+        linear = nn.Linear(w.shape[1], w.shape[0], bias=scale is None)
+        layers += [linear, nn.ReLU()]
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(w))
-            linear.bias.copy_(torch.from_numpy(b))
-        layers += [linear, nn.ReLU()]
+            if scale is None:
+                linear.bias.copy_(torch.from_numpy(b))
+            else:
+                layers.insert(-1, norm := nn.BatchNorm1d(len(w)))
+                norm.weight.copy_(torch.from_numpy(scale))
+                norm.bias.copy_(torch.from_numpy(b))
     return nn.Sequential(*layers[:-1])
+
+
+def layers_of(net: nn.Sequential) -> Layers:
+    """Copies of weights and biases, batch normalisation folded in."""
+    layers: Layers = []
+    for module in net:
+        if isinstance(module, nn.Linear):
+            layers.append(tuple(p if p is None else p.detach().numpy().copy() for p in (module.weight, module.bias)))
+        elif isinstance(module, nn.BatchNorm1d):
+            norm = (module.bias, module.weight, module.running_mean, module.running_var)
+            layers[-1] = folded(layers[-1][0], *(part.detach().numpy() for part in norm))
+    return layers
+
+
+def optimizer_of(work: Work, net: nn.Sequential) -> torch.optim.Optimizer:
+    if work.optimizer == "adam":
+        return torch.optim.Adam(net.parameters(), lr=work.lr, fused=True)
+    if work.optimizer == "momentum":
+        return torch.optim.SGD(net.parameters(), lr=work.lr, momentum=MOMENTUM, fused=True)
+    return adamw(net, work.lr, (0.9, BETA2), WEIGHT_DECAY)
+
+
+def adamw(net: nn.Module, lr: float, betas: tuple[float, float], decay: float) -> torch.optim.Optimizer:
+    """Weights decay; biases, shifts and scales do not."""
+    groups = [{"params": [p for p in net.parameters() if p.ndim > 1], "weight_decay": decay},
+              {"params": [p for p in net.parameters() if p.ndim == 1], "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=lr, betas=betas, fused=True)
 
 
 def trainer(job: Job) -> Trainer:
@@ -107,25 +140,19 @@ def trainer(job: Job) -> Trainer:
     x, y = torch.from_numpy(job.floats(job.x)), torch.from_numpy(job.y).long()
     batches = torch.from_numpy(job.batches).long()
     net = network(job)
-    start = [p.detach().clone() for p in net.parameters()]
+    start = {name: value.clone() for name, value in net.state_dict().items()}
     loss = compiled(job, lambda xb, yb: F.cross_entropy(net(xb), yb))
 
     def run(steps: int = job.steps) -> tuple[float, Layers]:
-        with torch.no_grad():
-            for p, value in zip(net.parameters(), start):
-                p.copy_(value)
-        if job.work.optimizer == "adam":
-            optimizer = torch.optim.Adam(net.parameters(), lr=job.work.lr, fused=True)
-        else:
-            optimizer = torch.optim.SGD(net.parameters(), lr=job.work.lr, momentum=MOMENTUM, fused=True)
+        net.load_state_dict(start)
+        optimizer = optimizer_of(job.work, net)
         started = time.perf_counter()
         for batch in batches[:steps]:
             optimizer.zero_grad(set_to_none=True)
             loss(x[batch], y[batch]).backward()
             optimizer.step()
         seconds = time.perf_counter() - started
-        p = [value.detach().clone().numpy() for value in net.parameters()]
-        return seconds, list(zip(p[::2], p[1::2]))
+        return seconds, layers_of(net)
 
     run(WARM_UP_STEPS)
     return run

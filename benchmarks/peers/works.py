@@ -28,6 +28,7 @@ class Work:
     notebook: int | None = None
     optimizer: str = "sgd"
     lr: float = 0.1
+    batch_norm: bool = False  # of the hidden layers, whose biases are then its shifts
     validated: bool = False  # every VALIDATE_EVERY steps, on rows held out
     data: str = "mnist"  # or standardised, table, normal
     samples: int = 0  # rows of normal numbers
@@ -40,7 +41,8 @@ class Work:
 
 
 MOMENTUM, VALIDATE_EVERY = 0.9, 20
-EPOCH_4, EPOCH_5 = 60000 // 128, 60000 // 1024  # the last, smaller batch is left out, by everybody
+BETA2, WEIGHT_DECAY = 0.99, 0.01  # of AdamW; weights alone decay
+EPOCH_4, EPOCH_5, EPOCH_9 = 60000 // 128, 60000 // 1024, 60000 // 256  # the last, smaller batch is left out, by everybody
 SMALL, HIDDEN, WIDE = (784, 10, 10), (784, 128, 10), (784, 2048, 2048, 10)
 ADAM = {"recipe": "adam-relu.toml", "optimizer": "adam", "lr": 0.001}
 NOTEBOOK_3 = {"recipe": "idx-sigmoid", "sizes": HIDDEN, "steps": 10000, "batch": BATCH_3, "notebook": 3, "lr": 0.001}
@@ -61,6 +63,8 @@ WORKS = [
     Work("W6-all", "784-128-10 predicts 10,000 rows", "adam-relu.toml", HIDDEN, rows=10000),
     Work("W8", "20-100-3, ReLU, Adam, batch 200, 200 epochs of a table of 1,000 rows", sizes=(20, 100, 3), steps=1000,
          timed=1000, batch=200, data="table", peer_threads=1, **ADAM),
+    Work("W9", "784-512-256-10, batch normalisation, ReLU, AdamW, batch 256, 2 epochs of MNIST", "batch-norm-adamw.toml",
+         (784, 512, 256, 10), 2 * EPOCH_9, 2 * EPOCH_9, batch=256, optimizer="adamw", lr=0.002, batch_norm=True),
 ]
 
 
@@ -78,7 +82,7 @@ def prepare(work: Work, mnist: Mnist, seed: int, folder: Path) -> None:
     else:
         parts = {"mnist": mnist_parts, "standardised": standardised, "table": table, "normal": normal}[work.data]
         train, test = parts(work, mnist, rng)
-        start = he_normal(work.sizes, rng)
+        start = he_normal(work.sizes, rng, work.batch_norm)
     np.savez(folder / "rows.npz", x_train=train[0], y_train=train[1], x_test=test[0], y_test=test[1])
     if held_out is not None:
         np.savez(folder / "val.npz", x_train=held_out[0], y_train=held_out[1])
@@ -101,11 +105,13 @@ def batches(work: Work, n: int, rng: np.random.RandomState) -> Array:
     return np.concatenate(epochs).reshape(-1, work.batch)[:work.steps].astype(np.int32)
 
 
-def he_normal(sizes: tuple[int, ...], rng: np.random.RandomState) -> Named:
+def he_normal(sizes: tuple[int, ...], rng: np.random.RandomState, batch_norm: bool = False) -> Named:
     layers = {}
     for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:])):
         layers[f"layers.{i}.weight"] = (rng.randn(n_out, n_in) * np.sqrt(2 / n_in)).astype(np.float32)
         layers[f"layers.{i}.bias"] = np.zeros(n_out, np.float32)
+        if batch_norm and i < len(sizes) - 2:
+            layers[f"layers.{i}.scale"] = np.ones(n_out, np.float32)
     return layers
 
 
