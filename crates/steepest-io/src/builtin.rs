@@ -1,7 +1,7 @@
 //! The recipes that come with the program.
 
 /// Name and text of each recipe in `recipes/`.
-pub const RECIPES: [(&str, &str); 12] = [
+pub const RECIPES: [(&str, &str); 14] = [
     ("digits", include_str!("../../../recipes/digits.toml")),
     ("digits-transfer", include_str!("../../../recipes/digits-transfer.toml")),
     ("table", include_str!("../../../recipes/table.toml")),
@@ -10,6 +10,8 @@ pub const RECIPES: [(&str, &str); 12] = [
     ("mnist-98", include_str!("../../../recipes/mnist-98.toml")),
     ("mnist-99", include_str!("../../../recipes/mnist-99.toml")),
     ("mnist-1min", include_str!("../../../recipes/mnist-1min.toml")),
+    ("mnist-5min", include_str!("../../../recipes/mnist-5min.toml")),
+    ("mnist-best", include_str!("../../../recipes/mnist-best.toml")),
     ("kaggle-csv-relu", include_str!("../../../recipes/kaggle-csv-relu.toml")),
     ("keras-npz-relu", include_str!("../../../recipes/keras-npz-relu.toml")),
     ("mnist-csv-relu", include_str!("../../../recipes/mnist-csv-relu.toml")),
