@@ -1,6 +1,7 @@
 //! From stored values to the cells of a table: numbers, and texts as a CSV file would have them.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use crate::csv_error::CellProblem;
 use crate::parquet_encodings::Values;
@@ -31,11 +32,15 @@ impl Stored {
         place: usize,
         as_text: bool,
     ) -> Option<Result<Cell<'a>, CellProblem>> {
-        let out_of_range = |text: String| Err(CellProblem::NotFinite(text));
         let text = |text: String| Ok(Cell::Text(Cow::Owned(text.into_bytes())));
-        let number = |number: f64, text: String| match as_text {
-            true => Ok(Cell::Text(Cow::Owned(text.into_bytes()))),
-            false => Ok(Cell::Number(number)),
+        let number = |number: f64| Ok(Cell::Number(number));
+        let in_range = |time: Option<String>, value: &dyn Display| match time {
+            Some(time) => text(time),
+            None => Err(CellProblem::NotFinite(value.to_string())),
+        };
+        let decimal = |int: i128, places: u32| match as_text {
+            true => text(decimal_text(int, places)),
+            false => number(decimal(int, places)),
         };
         Some(match values {
             Values::Flags(flags) => {
@@ -44,52 +49,43 @@ impl Stored {
             Values::Floats(floats) => {
                 let float = *floats.get(place)?;
                 match (as_text, self.physical) {
-                    (false, _) => Ok(Cell::Number(float)),
+                    (false, _) => number(float),
+                    // The shortest digits that mean the same number.
                     (true, Physical::Float) => text((float as f32).to_string()),
                     (true, _) => text(float.to_string()),
                 }
             }
             Values::Ints(ints) => {
                 let int = *ints.get(place)?;
-                let timed = |time: Option<String>| time.map_or_else(|| out_of_range(int.to_string()), text);
-                match (self.meaning, self.physical) {
-                    (Meaning::Decimal(places), _) => {
-                        number(decimal(int.into(), places), decimal_text(int.into(), places))
-                    }
-                    (Meaning::Unsigned, Physical::Int32) => {
-                        number((int as u32).into(), String::new()).map(|cell| match cell {
-                            Cell::Text(_) => Cell::Text(Cow::Owned((int as u32).to_string().into_bytes())),
-                            number => number,
-                        })
-                    }
-                    _ if !as_text && self.is_number() => Ok(Cell::Number(match self.meaning {
-                        Meaning::Unsigned => int as u64 as f64,
-                        _ => int as f64,
-                    })),
-                    (Meaning::Unsigned, _) => text((int as u64).to_string()),
-                    (Meaning::Date, _) => timed(date(int)),
-                    (Meaning::Time(per_second), _) => timed(time(int, per_second)),
-                    (Meaning::Timestamp(per_second), _) => timed(timestamp(int, per_second)),
-                    _ => text(int.to_string()),
+                let without_sign =
+                    if self.physical == Physical::Int32 { (int as u32).into() } else { int as u64 };
+                match self.meaning {
+                    Meaning::Decimal(places) => decimal(int.into(), places),
+                    Meaning::Date => in_range(date(int), &int),
+                    Meaning::Time(per_second) => in_range(time(int, per_second), &int),
+                    Meaning::Timestamp(per_second) => in_range(timestamp(int, per_second), &int),
+                    Meaning::Unsigned if as_text => text(without_sign.to_string()),
+                    Meaning::Unsigned => number(without_sign as f64),
+                    _ if as_text => text(int.to_string()),
+                    _ => number(int as f64),
                 }
             }
             Values::Texts(texts) => {
                 let bytes = texts.get(place)?;
                 match self.meaning {
                     Meaning::Decimal(places) => match whole(bytes) {
-                        Some(int) => number(decimal(int, places), decimal_text(int, places)),
-                        None => out_of_range("a decimal of more than 38 digits".into()),
+                        Some(int) => decimal(int, places),
+                        None => in_range(None, &"a decimal of more than 38 digits"),
                     },
                     Meaning::Float16 => {
                         let float = half(u16::from_le_bytes(bytes.try_into().ok()?));
-                        number(float, float.to_string())
+                        if as_text { text(float.to_string()) } else { number(float) }
                     }
                     Meaning::Uuid => text(uuid(bytes)),
                     Meaning::Timestamp(_) => {
-                        let (nanoseconds, day) = bytes.split_at_checked(8)?;
-                        let nanoseconds = u64::from_le_bytes(nanoseconds.try_into().ok()?);
+                        let (nanoseconds, day) = bytes.split_first_chunk()?;
                         let day = u32::from_le_bytes(day.try_into().ok()?);
-                        julian(day, nanoseconds).map_or_else(|| out_of_range(format!("day {day}")), text)
+                        in_range(julian(day, u64::from_le_bytes(*nanoseconds)), &day)
                     }
                     _ => Ok(Cell::Text(Cow::Borrowed(bytes))),
                 }

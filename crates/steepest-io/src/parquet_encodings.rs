@@ -38,17 +38,6 @@ impl Texts {
     }
 }
 
-impl Values {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Flags(flags) => flags.len(),
-            Self::Ints(ints) => ints.len(),
-            Self::Floats(floats) => floats.len(),
-            Self::Texts(texts) => texts.ends.len(),
-        }
-    }
-}
-
 /// The places in the dictionary of a page's `n` values; none if it has the values themselves.
 pub(crate) fn places(page: &Page, n: usize) -> Result<Option<Vec<u32>>, Problem> {
     if !matches!(page.encoding, 2 | 8) {

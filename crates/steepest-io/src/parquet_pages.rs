@@ -4,17 +4,21 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
 
+use crate::file;
 use crate::parquet_encodings::hybrid;
 use crate::parquet_error::Problem::{self, Bomb, Damaged, Unusual};
 use crate::parquet_footer::Chunk;
-use crate::parquet_thrift::{Struct, take};
+use crate::parquet_thrift::{Struct, Value, take};
 
 /// What is made of a file's bytes, all in all: as much as this whatever it has, and beyond so many bytes of each.
-const HARMLESS: u64 = 16 << 20;
+const HARMLESS: u64 = 8 << 20;
 const MOST_OF_A_BYTE: u64 = 500;
 /// What a value costs until it is in its column.
-const OF_A_VALUE: u64 = 16;
+const OF_A_VALUE: usize = 16;
+/// Bytes to look back that Zstandard asks every decoder to have.
+const ZSTD_WINDOW: u64 = 8 << 20;
 
 /// Counts what is made of a file. A few bytes may stand for a million equal values, and for as many million: no file that
 /// people have lives from that alone.
@@ -106,7 +110,7 @@ impl<'a> Pages<'a> {
                 (1 | 4.., _) => continue,
                 _ => return Err(Damaged("a page does not say how much is in it")),
             };
-            budget.spend(n.saturating_mul(OF_A_VALUE as usize))?;
+            budget.spend(n.saturating_mul(OF_A_VALUE))?;
             return match kind {
                 2 => {
                     let bytes = self.decompressed(bytes, size, budget)?;
@@ -194,7 +198,8 @@ impl<'a> Pages<'a> {
             }
             2 => fill(MultiGzDecoder::new(bytes), &mut out).ok_or(WRONG)?,
             6 => {
-                let decoder = ruzstd::decoding::StreamingDecoder::new(bytes).map_err(|_| WRONG)?;
+                let window = (size as u64).max(ZSTD_WINDOW);
+                let decoder = StreamingDecoder::new_with_max_window_size(bytes, window).map_err(|_| WRONG)?;
                 fill(decoder, &mut out).ok_or(WRONG)?
             }
             7 => lz4_flex::block::decompress_into(bytes, &mut out).map_err(|_| WRONG)?,
@@ -215,9 +220,10 @@ pub(crate) fn take_with_length<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     take(bytes, usize::try_from(len).ok()?)
 }
 
-/// Reads until the end of what `reader` has or of `out`, and says how much that was.
+/// Fills `out`, and says how much there was; none if there is more.
 fn fill(mut reader: impl Read, out: &mut [u8]) -> Option<usize> {
-    crate::file::fill(&mut reader, out).ok()
+    let n = file::fill(&mut reader, out).ok()?;
+    (file::fill(&mut reader, &mut [0]).ok()? == 0).then_some(n)
 }
 
 impl Header {
@@ -248,7 +254,7 @@ impl Header {
                 (3, false) => header.levels_encoding = value.int().unwrap_or(0),
                 (5, true) => header.levels = value.int()?,
                 (6, true) => header.repetitions = value.int()?,
-                (7, true) => header.is_plain = matches!(value, crate::parquet_thrift::Value::Bool(false)),
+                (7, true) => header.is_plain = matches!(value, Value::Bool(false)),
                 _ => {}
             }
             Ok(())

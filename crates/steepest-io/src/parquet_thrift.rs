@@ -58,11 +58,6 @@ impl<'a> Struct<'a> {
 }
 
 impl<'a> List<'a> {
-    /// How many elements it has; each takes a byte or more.
-    pub(crate) fn len(&self) -> usize {
-        usize::try_from(self.left).unwrap_or(usize::MAX)
-    }
-
     /// Its elements, which are structures.
     pub(crate) fn structs(mut self) -> impl Iterator<Item = Result<Struct<'a>, Problem>> {
         std::iter::from_fn(move || {
@@ -132,7 +127,7 @@ pub(crate) fn varint(bytes: &mut &[u8]) -> Option<u64> {
 /// The same with a sign: 0, -1, 1, -2, ...
 pub(crate) fn zigzag(bytes: &mut &[u8]) -> Option<i64> {
     let number = varint(bytes)?;
-    Some((number >> 1) as i64 ^ -((number & 1) as i64))
+    Some((number >> 1) as i64 ^ ((number & 1) as i64).wrapping_neg())
 }
 
 /// The number and the kind of the next field, after the one with the number `before`; none at the end.

@@ -112,10 +112,13 @@ impl Builder {
     #[cfg(feature = "parquet")]
     pub(crate) fn push_number(&mut self, number: f64) -> Result<(), CellProblem> {
         match &mut self.cells {
-            Cells::Numbers(_) if number.is_infinite() => Err(CellProblem::NotFinite(number.to_string())),
-            Cells::Numbers(numbers) => Ok(numbers.push(number)),
-            Cells::Texts { .. } => self.push(number.to_string().as_bytes(), None),
+            Cells::Numbers(_) if number.is_infinite() => {
+                return Err(CellProblem::NotFinite(number.to_string()));
+            }
+            Cells::Numbers(numbers) => numbers.push(number),
+            Cells::Texts { .. } => self.push(number.to_string().as_bytes(), None)?,
         }
+        Ok(())
     }
 
     /// Whether it is a column of numbers.
