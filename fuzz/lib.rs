@@ -51,8 +51,8 @@ pub fn read_data(name: &str, bytes: &[u8]) {
 
 /// Reads the bytes as a table and encodes its columns. What is accepted must be finite, and the same when it is read again with
 /// its columns known.
-pub fn encode_table(bytes: &[u8]) {
-    let path = file("table.csv", bytes);
+pub fn encode_table(name: &str, bytes: &[u8]) {
+    let path = file(name, bytes);
     let new = TableOptions::New { target: None, drop: vec![], kinds: Default::default() };
     let table = match read_table(&path, &new) {
         Ok(table) => table,

@@ -38,7 +38,7 @@ pub enum Command {
     #[command(after_help = "Example:
   steepest evaluate runs/digits-1/model.safetensors --data mnist/test")]
     Evaluate(EvaluateArgs),
-    /// Predict rows of CSV, NPZ or IDX files, or PNG images
+    /// Predict rows of CSV, NPZ, IDX or Parquet files, or PNG images
     #[command(after_help = "Examples:
   steepest predict runs/digits-1 photo.png                of any size, brought to MNIST's frame
   steepest predict model.safetensors test.csv --kaggle > submission.csv

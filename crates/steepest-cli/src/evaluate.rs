@@ -160,7 +160,7 @@ pub fn load_columns<T: Float>(
     let options = read_options(&args.read, args.rows.as_deref())?;
     let known = TableOptions::Known { columns: KnownColumns::of_model(columns), target };
     let Some(table) = load_table(&spec, &options, &known)? else {
-        bail!("{name} is no table, and this model predicts from the columns of one (a CSV file)")
+        bail!("{name} is no table, and this model predicts from the columns of one (a CSV or Parquet file)")
     };
     let data = columns.encode(&table, &model.classes, model.recipe.precision)?;
     if let ignored @ [_, ..] = table.ignored() {

@@ -169,7 +169,7 @@ impl Source {
         let columns =
             TableOptions::Known { columns: KnownColumns::of_table(table), target: KnownTarget::SameName };
         let Some(other) = load_table(&name, options, &columns)? else {
-            bail!("{spec} is no table (CSV file), but {} is one", table.source())
+            bail!("{spec} is no table (CSV or Parquet file), but {} is one", table.source())
         };
         if other.target().is_none() {
             let target = table.target().map_or("", |target| &table.columns()[target].name);

@@ -214,3 +214,42 @@ fn any_recipe_takes_text_and_images_stay_images() {
     assert!(plan.contains("divide_by = 255.0") && !plan.contains("scale"), "{plan}");
     bench.ok("train digits:3/test --rows ..100 --epochs 1 --quiet --out drawn");
 }
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_parquet_file_does_as_a_csv_file_does() {
+    let bench = Bench::new();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let copy = |from: &str, to: &str| std::fs::copy(root.join(from), bench.path().join(to)).unwrap();
+    copy("benchmarks/tables/people.csv", "people.csv");
+    copy("crates/steepest-io/tests/corpus/parquet/people-polars.parquet", "people.parquet");
+    copy("crates/steepest-io/tests/corpus/parquet/people-shuffled.parquet", "new.parquet");
+    let train = |file: &str, out: &str| {
+        bench.json(&format!(
+            "train {file} --target income --missing mean --drop tiny --epochs 9 --out {out} --json"
+        ))
+    };
+    let (of_parquet, of_csv) = (train("people.parquet", "p"), train("people.csv", "c"));
+    assert_eq!(of_parquet["history"], of_csv["history"]);
+    assert_eq!(bench.ok("predict p new.parquet"), bench.ok("predict c people.csv"));
+    assert!(stderr(&bench.run("predict p new.parquet")).contains("not used of new.parquet: `list`"));
+    assert_eq!(bench.ok("evaluate p --data new.parquet"), bench.ok("evaluate c --data people.csv"));
+    let info = |file: &str| bench.ok(&format!("data info {file}")).replace(file, "");
+    assert_eq!(info("people.parquet"), info("people.csv"));
+    bench.fails(1, "train people.parquet", "say which one to predict with --target (`age`, `city`");
+    bench.fails(1, "train people.parquet --target income", "people.parquet, row 2, column `city`");
+    bench.fails(1, "train new.parquet --target income", "column `list` holds lists");
+    bench.fails(1, "data convert people.parquet people.npz", "encoded one by one");
+    // The plan names its data, which are read again.
+    let again = bench.json("train p/plan.toml --out again --json");
+    assert_eq!(again["model_sha256"], of_parquet["model_sha256"]);
+}
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn a_parquet_file_says_how_it_could_be_read() {
+    let bench = Bench::new();
+    bench.write("people.parquet", "PAR1");
+    bench.fails(1, "train people.parquet --target income", "--features parquet");
+    bench.fails(1, "data info people.parquet", "--features parquet");
+}

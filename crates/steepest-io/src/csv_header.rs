@@ -79,8 +79,7 @@ impl Columns {
             image_side(columns.n_features()).map(|side| (side, side))
         };
         if columns.n_features() == 0 {
-            let shape = "no column besides the target".into();
-            return Err(DataError::NoData { place: path.display().to_string(), shape });
+            return Err(no_inputs(path));
         }
         Ok(columns)
     }
@@ -89,6 +88,18 @@ impl Columns {
     pub(crate) fn named(first: &ByteRecord, path: &Path) -> Result<Self, DataError> {
         check_width(first, path)?;
         Ok(Self { has_header: true, len: first.len(), target: None, image: None, names: names(first) })
+    }
+
+    /// The same with the target that is asked for, or one with a usual name.
+    pub(crate) fn with_target(mut self, wanted: Option<&str>, path: &Path) -> Result<Self, DataError> {
+        self.target = match wanted {
+            Some(wanted) => Some(self.find(wanted, path)?),
+            None => self.usual_target(path)?,
+        };
+        if self.n_features() == 0 {
+            return Err(no_inputs(path));
+        }
+        Ok(self)
     }
 
     /// Whether they have names.
@@ -160,6 +171,10 @@ impl Columns {
         let (height, width): (usize, usize) = (height.parse().ok()?, width.parse().ok()?);
         (first == "1x1" && height.checked_mul(width)? == self.n_features()).then_some((height, width))
     }
+}
+
+fn no_inputs(path: &Path) -> DataError {
+    DataError::NoData { place: path.display().to_string(), shape: "no column besides the target".into() }
 }
 
 fn check_width(first: &ByteRecord, path: &Path) -> Result<(), DataError> {

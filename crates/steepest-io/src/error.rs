@@ -49,7 +49,7 @@ pub enum DataError {
     },
     /// The first bytes belong to no format that is read.
     #[error(
-        "{path} begins with {found}, which is none of IDX, NPY and CSV text (plain or gzip), NPZ and PNG"
+        "{path} begins with {found}, which is none of IDX, NPY and CSV text (plain or gzip), NPZ, PNG and Parquet"
     )]
     UnknownFormat {
         /// The file.
@@ -306,7 +306,7 @@ pub enum DataError {
     },
 
     /// A target column was named for data that has no columns.
-    #[error("a target column (`{target}`) was named, but {path} is not a CSV file")]
+    #[error("a target column (`{target}`) was named, but {path} is not a table (CSV or Parquet)")]
     TargetOutsideCsv {
         /// The file.
         path: PathBuf,
@@ -402,18 +402,26 @@ pub enum DataError {
     /// A CSV table could not be read.
     #[error(transparent)]
     Csv(#[from] crate::csv_error::CsvError),
+    /// A Parquet file could not be read.
+    #[error(transparent)]
+    Parquet(#[from] crate::parquet_error::ParquetError),
     /// A known data set could not be had.
     #[error(transparent)]
     Fetch(#[from] crate::fetch_error::FetchError),
 }
 
 impl DataError {
-    /// Whether a CSV file could not be read as numbers because it holds text or lacks values: it may still be read with
+    /// Whether a table could not be read as numbers because it holds text, lacks values, or is a Parquet file: it may still be read with
     /// [`load_table`](crate::load_table).
     pub fn asks_for_columns(&self) -> bool {
         use crate::csv_error::CellProblem::{Missing, NotAvailable, NotFinite, Text};
         use crate::csv_error::CsvError::Cell;
-        matches!(self, Self::Csv(Cell { problem: Missing | NotAvailable(_) | NotFinite(_) | Text(_), .. }))
+        use crate::parquet_error::ParquetError::OnlyColumns;
+        matches!(
+            self,
+            Self::Csv(Cell { problem: Missing | NotAvailable(_) | NotFinite(_) | Text(_), .. })
+                | Self::Parquet(OnlyColumns { .. })
+        )
     }
 
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::error::DataError;
 use crate::gunzip::{Gunzip, is_bomb};
 use crate::image_error::ImageError;
+use crate::parquet_error::ParquetError;
 use crate::png::SIGNATURE;
 use crate::shown::few;
 
@@ -17,6 +18,7 @@ pub(crate) enum Format {
     Zip,
     Npy,
     Png,
+    Parquet,
     Text,
 }
 
@@ -68,7 +70,7 @@ pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
     let damaged = |source| DataError::Damaged { place: path.display().to_string(), source };
     let head = read_head(&mut contents).map_err(damaged)?;
     let format = format_of(&head, path)?;
-    if matches!(format, Format::Zip | Format::Png) {
+    if matches!(format, Format::Zip | Format::Png | Format::Parquet) {
         return Err(DataError::Gzip { path: path.into() });
     }
     let reader = Cursor::new(head).chain(BufReader::with_capacity(BUFFER, contents));
@@ -100,12 +102,17 @@ fn read_head(file: &mut impl Read) -> io::Result<Vec<u8>> {
 
 /// What a file is that begins like this.
 fn format_of(head: &[u8], path: &Path) -> Result<Format, DataError> {
+    let is_parquet = is_parquet(head, path);
     let path = || path.into();
     Ok(match head {
         [] => return Err(DataError::Empty { path: path() }),
         [b'P', b'K', 3 | 5, 4 | 6, ..] => Format::Zip,
         [0x93, b'N', b'U', b'M', ..] => Format::Npy,
         _ if head.starts_with(&SIGNATURE) => Format::Png,
+        _ if is_parquet && !cfg!(feature = "parquet") => {
+            return Err(ParquetError::NotBuilt { path: path() }.into());
+        }
+        _ if is_parquet => Format::Parquet,
         [0, 0, 0x08..=0x0e, ..] => Format::Idx,
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(DataError::Utf16 { path: path() }),
         _ if is_markup(head) => return Err(DataError::WebPage { path: path() }),
@@ -119,6 +126,12 @@ fn format_of(head: &[u8], path: &Path) -> Result<Format, DataError> {
         }
         _ => Format::Text,
     })
+}
+
+/// Whether it is Parquet, encrypted or not, by its first bytes or by its name.
+fn is_parquet(head: &[u8], path: &Path) -> bool {
+    let is_named = || path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
+    head.starts_with(b"PAR1") || head.starts_with(b"PARE") || is_named()
 }
 
 /// Images of other formats.

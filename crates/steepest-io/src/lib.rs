@@ -54,6 +54,19 @@ mod npz;
 mod npz_write;
 mod numbers;
 mod order;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(feature = "parquet")]
+mod parquet_cells;
+#[cfg(feature = "parquet")]
+mod parquet_encodings;
+mod parquet_error;
+#[cfg(feature = "parquet")]
+mod parquet_footer;
+#[cfg(feature = "parquet")]
+mod parquet_pages;
+#[cfg(feature = "parquet")]
+mod parquet_thrift;
 mod png;
 mod rows;
 mod run_folder;
@@ -63,6 +76,7 @@ mod shown;
 mod simulated_disk;
 mod spec;
 mod table;
+mod table_builder;
 mod tensor_file;
 
 pub use atomic::{write_atomically, write_file};
@@ -89,6 +103,7 @@ pub use model_file::{check_saveable, load_model, load_weights, model_bytes, save
 pub use npy::{read_npy, read_npy_rows};
 pub use npz::{ArrayNames, Npz};
 pub use npz_write::write_npz;
+pub use parquet_error::ParquetError;
 pub use png::{Alpha, GreyImage, read_png, write_png};
 pub use rows::RowRange;
 pub use run_folder::{PLAN, RunError, RunFolder, SUMMARY};

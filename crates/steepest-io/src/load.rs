@@ -15,6 +15,7 @@ use crate::image_folder::{ImageFolder, read_image};
 use crate::known::Known;
 use crate::npy::read_npy;
 use crate::npz::{ArrayNames, Npz};
+use crate::parquet_error::ParquetError;
 use crate::rows::RowRange;
 use crate::spec::{DataSpec, Part, Source};
 use crate::table::{TableOptions, are_columns, read_table};
@@ -83,7 +84,7 @@ pub fn load_part(spec: &DataSpec, default_part: Part, options: &LoadOptions) -> 
     }
 }
 
-/// Loads the CSV table that `spec` names, as columns of numbers and of text; none if it names something else.
+/// Loads the table that `spec` names, a CSV or Parquet file, as columns of numbers and of text; none if it names something else.
 ///
 /// # Errors
 /// As [`load`].
@@ -92,7 +93,7 @@ pub fn load_table(
     options: &LoadOptions,
     columns: &TableOptions,
 ) -> Result<Option<Table>, DataError> {
-    let Some(path) = csv_file(spec, options)? else { return Ok(None) };
+    let Some((path, _)) = table_file(spec, options)? else { return Ok(None) };
     let table = read_table(&path, columns)?;
     Ok(Some(match options.rows {
         Some(rows) => {
@@ -103,24 +104,24 @@ pub fn load_table(
     }))
 }
 
-/// Whether `spec` names a CSV table whose columns are more than the pixels of images.
+/// Whether `spec` names a Parquet file, or a CSV file whose columns are more than the pixels of images.
 ///
 /// # Errors
 /// As [`load`], as far as its first line tells.
 pub fn is_table(spec: &DataSpec, options: &LoadOptions) -> Result<bool, DataError> {
-    match csv_file(spec, options)? {
-        Some(path) => are_columns(&path, options.csv.target.as_deref()),
+    match table_file(spec, options)? {
+        Some((_, Format::Parquet)) => Ok(true),
+        Some((path, _)) => are_columns(&path, options.csv.target.as_deref()),
         None => Ok(false),
     }
 }
 
-/// The CSV file that `spec` names.
-fn csv_file(spec: &DataSpec, options: &LoadOptions) -> Result<Option<PathBuf>, DataError> {
-    match spec.resolve(options)? {
-        (Source::File(path), part) if open(&path)?.format == Format::Text => match part {
-            Some(part) => Err(DataError::NoParts { path, part: part.name() }),
-            None => Ok(Some(path)),
-        },
+/// The file with a table that `spec` names.
+fn table_file(spec: &DataSpec, options: &LoadOptions) -> Result<Option<(PathBuf, Format)>, DataError> {
+    let (Source::File(path), part) = spec.resolve(options)? else { return Ok(None) };
+    match (open(&path)?.format, part) {
+        (Format::Text | Format::Parquet, Some(part)) => Err(DataError::NoParts { path, part: part.name() }),
+        (format @ (Format::Text | Format::Parquet), None) => Ok(Some((path, format))),
         _ => Ok(None),
     }
 }
@@ -140,7 +141,9 @@ fn load_source(
         Source::File(path) => Some(open(path)?.format),
         _ => None,
     };
-    if let (Some(target), false) = (&options.csv.target, format == Some(Format::Text)) {
+    if let (Some(target), false) =
+        (&options.csv.target, matches!(format, Some(Format::Text | Format::Parquet)))
+    {
         let path = path.unwrap_or(Path::new("digits")).into();
         return Err(DataError::TargetOutsideCsv { path, target: target.clone() });
     }
@@ -184,6 +187,9 @@ fn load_source(
         (Source::File(path), Some(Format::Idx)) => whole(path, read_idx(path)?),
         (Source::File(path), Some(Format::Npy)) => whole(path, read_npy(path)?),
         (Source::File(path), Some(Format::Png)) => whole(path, read_image(path)?),
+        (Source::File(path), Some(Format::Parquet)) => {
+            Err(ParquetError::OnlyColumns { path: path.into() }.into())
+        }
         (Source::File(path), _) => whole(path, read_csv(path, &options.csv)?),
     }
 }

@@ -1,7 +1,7 @@
-//! CSV tables as columns of numbers and of text.
+//! Tables as columns of numbers and of text: which columns are read, and those of CSV files.
 //!
-//! The file is read twice: first to see what each column holds, then to take it. A million rows of numbers need not be kept as
-//! text because the last row might have a word in it.
+//! A CSV file is read twice: first to see what each column holds, then to take it. A million rows of numbers need not be kept
+//! as text because the last row might have a word in it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -9,20 +9,16 @@ use std::path::Path;
 use csv::ByteRecord;
 use steepest::{Cells, ColumnKind, Columns, Encoding, Table, TableColumn};
 
-use crate::csv_cells::{has_decimal_comma, is_missing};
 use crate::csv_error::{CellProblem, CsvError};
 use crate::csv_header::Columns as Header;
 use crate::csv_records::{Records, Source};
 use crate::error::DataError;
-use crate::file::open;
+use crate::file::{Format, open};
 use crate::shown::shown;
+use crate::table_builder::{Builder, Survey};
 
 /// Columns that are encoded; tables of pixels and other numbers alone may have more.
-const MOST_COLUMNS: usize = 1 << 16;
-/// Bytes of a text that may be a category.
-const LONGEST_TEXT: usize = 4096;
-/// Among so many values or more, text beside numbers is a mistake if nine in ten are numbers.
-const VALUES_OF_NUMBERS: u64 = 10;
+pub(crate) const MOST_COLUMNS: usize = 1 << 16;
 
 /// What to take of a table.
 #[derive(Clone, Debug)]
@@ -90,17 +86,20 @@ impl KnownColumns {
     }
 }
 
-/// Reads a CSV file, plain or in gzip, as columns.
+/// Reads a CSV file, plain or in gzip, or a Parquet file (with the feature `parquet`) as columns.
 ///
-/// A column holds numbers if all its cells are numbers or missing: empty, or one of `?`, `-`, `NA`, `N/A`, `n/a`, `#N/A`,
+/// Of a Parquet file, columns are what it says: numbers, or text. In a CSV file, a column holds numbers if all its cells are numbers or missing: empty, or one of `?`, `-`, `NA`, `N/A`, `n/a`, `#N/A`,
 /// `<NA>`, `NaN`, `null`, `None`. Otherwise it holds text, without the blanks around it.
 ///
 /// # Errors
 /// When lines differ in length, a quote is not closed, columns share a name, a number is infinite, or text stands among
 /// numbers.
 pub fn read_table(path: &Path, options: &TableOptions) -> Result<Table, DataError> {
+    if open(path)?.format == Format::Parquet {
+        return read_columnar(path, options);
+    }
     let first = first_record(path)?;
-    let plan = Reading::of(&first, path, options)?;
+    let plan = Reading::of(&first, false, path, options)?;
     let kinds = plan.kinds(path)?;
     let mut builders: Vec<Builder> = kinds.iter().map(|&is_number| Builder::new(is_number)).collect();
     let mut n_rows = 0u64;
@@ -109,7 +108,7 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<Table, DataErro
         for (column, builder) in plan.columns.iter().zip(&mut builders) {
             let cell = record.get(column.place).unwrap_or_default();
             builder
-                .push(cell.trim_ascii(), line)
+                .push(cell.trim_ascii(), Some(line))
                 .map_err(|problem| plan.problem(path, line, column, problem))?;
         }
         Ok(())
@@ -123,6 +122,15 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<Table, DataErro
     let table = Table::new(&path.display().to_string(), columns.collect(), plan.target)?;
     let table = table.with_ignored(plan.ignored);
     Ok(if plan.has_names { table } else { table.without_names() })
+}
+
+#[cfg(feature = "parquet")]
+use crate::parquet::read_parquet as read_columnar;
+
+/// Without the feature, opening such a file has already failed.
+#[cfg(not(feature = "parquet"))]
+fn read_columnar(path: &Path, _: &TableOptions) -> Result<Table, DataError> {
+    Err(ParquetError::NotBuilt { path: path.into() }.into())
 }
 
 /// Whether a CSV file has columns that are more than the pixels of images, as far as its first line tells.
@@ -141,34 +149,43 @@ fn first_record(path: &Path) -> Result<ByteRecord, DataError> {
 }
 
 /// What is read of a file.
-struct Reading {
+pub(crate) struct Reading {
     has_header: bool,
-    has_names: bool,
+    pub(crate) has_names: bool,
     /// Cells of a line.
     len: usize,
-    columns: Vec<ReadColumn>,
+    pub(crate) columns: Vec<ReadColumn>,
     /// Among `columns`.
-    target: Option<usize>,
-    ignored: Vec<String>,
+    pub(crate) target: Option<usize>,
+    pub(crate) ignored: Vec<String>,
 }
 
-struct ReadColumn {
-    name: String,
+pub(crate) struct ReadColumn {
+    pub(crate) name: String,
     /// In a line.
-    place: usize,
+    pub(crate) place: usize,
     /// Whether it holds numbers, if that is known.
-    is_number: Option<bool>,
+    pub(crate) is_number: Option<bool>,
 }
 
 impl Reading {
-    fn of(first: &ByteRecord, path: &Path, options: &TableOptions) -> Result<Self, DataError> {
+    /// Of a file whose first line is this; whether it has the names of its columns is known, or shows from it.
+    pub(crate) fn of(
+        first: &ByteRecord,
+        are_names: bool,
+        path: &Path,
+        options: &TableOptions,
+    ) -> Result<Self, DataError> {
         let found = first.len();
         if found > MOST_COLUMNS {
             return Err(CsvError::Wide { path: path.into(), found, most: MOST_COLUMNS }.into());
         }
         let reading = match options {
             TableOptions::New { target, drop, kinds } => {
-                let header = Header::of(first, path, target.as_deref())?;
+                let header = match are_names {
+                    true => Header::named(first, path)?.with_target(target.as_deref(), path)?,
+                    false => Header::of(first, path, target.as_deref())?,
+                };
                 let is_number = |name: &String| kinds.get(name).map(|&kind| kind == ColumnKind::Number);
                 let mut reading = Self::empty(&header, header.has_names());
                 for place in 0..header.len {
@@ -184,7 +201,9 @@ impl Reading {
                 }
                 reading
             }
-            TableOptions::Known { columns, target } => Self::of_known(first, path, columns, target)?,
+            TableOptions::Known { columns, target } => {
+                Self::of_known(first, are_names, path, columns, target)?
+            }
         };
         let mut names = HashSet::new();
         if let Some(column) = reading.columns.iter().find(|column| !names.insert(column.name.as_str())) {
@@ -200,11 +219,12 @@ impl Reading {
 
     fn of_known(
         first: &ByteRecord,
+        are_names: bool,
         path: &Path,
         known: &KnownColumns,
         target: &KnownTarget,
     ) -> Result<Self, DataError> {
-        let header = match known.has_names {
+        let header = match known.has_names || are_names {
             true => Header::named(first, path)?,
             false => Header::of(first, path, None)?,
         };
@@ -297,115 +317,5 @@ impl Reading {
 
     fn problem(&self, path: &Path, line: u64, column: &ReadColumn, problem: CellProblem) -> DataError {
         CsvError::Cell { path: path.into(), line, column: shown(&column.name), problem }.into()
-    }
-}
-
-/// What the cells of a column are.
-#[derive(Default)]
-struct Survey {
-    present: u64,
-    numbers: u64,
-    /// Cells that would be numbers if a point took the place of their comma.
-    commas: u64,
-    /// The first cell that is no number, and its line.
-    text: Option<(u64, String)>,
-}
-
-impl Survey {
-    fn see(&mut self, cell: &[u8], line: u64) {
-        if is_missing(cell) {
-            return;
-        }
-        self.present = self.present.saturating_add(1);
-        let text = std::str::from_utf8(cell).ok();
-        if text.is_some_and(|text| text.parse::<f64>().is_ok()) {
-            self.numbers = self.numbers.saturating_add(1);
-            return;
-        }
-        if text.is_some_and(has_decimal_comma) {
-            self.commas = self.commas.saturating_add(1);
-        }
-        self.text.get_or_insert_with(|| (line, shown(&String::from_utf8_lossy(cell))));
-    }
-
-    /// Whether all cells are numbers; if nearly all are, the line with one that is none, and what is wrong.
-    fn numbers_alone(self) -> Result<bool, (u64, CellProblem)> {
-        let Self { present, numbers, commas, text } = self;
-        let Some((line, text)) = text else { return Ok(true) };
-        if numbers.saturating_add(commas) == present {
-            return Err((line, CellProblem::DecimalComma(text)));
-        }
-        if present >= VALUES_OF_NUMBERS && numbers.saturating_mul(10) >= present.saturating_mul(9) {
-            return Err((line, CellProblem::Odd { text, numbers, present }));
-        }
-        Ok(false)
-    }
-}
-
-/// A column as far as it is read.
-struct Builder {
-    cells: Cells,
-    /// The place of each text among all.
-    places: HashMap<Box<[u8]>, u32>,
-    missing_line: Option<u64>,
-}
-
-impl Builder {
-    fn new(is_number: bool) -> Self {
-        let cells = match is_number {
-            true => Cells::Numbers(Vec::new()),
-            false => Cells::Texts { ids: Vec::new(), texts: Vec::new() },
-        };
-        Self { cells, places: HashMap::new(), missing_line: None }
-    }
-
-    fn push(&mut self, cell: &[u8], line: u64) -> Result<(), CellProblem> {
-        if is_missing(cell) {
-            self.missing_line.get_or_insert(line);
-            match &mut self.cells {
-                Cells::Numbers(numbers) => numbers.push(f64::NAN),
-                Cells::Texts { ids, .. } => ids.push(Cells::MISSING),
-            }
-            return Ok(());
-        }
-        match &mut self.cells {
-            Cells::Numbers(numbers) => {
-                let shown = || shown(&String::from_utf8_lossy(cell));
-                let number = std::str::from_utf8(cell).ok().and_then(|text| text.parse::<f64>().ok());
-                let number = number.ok_or_else(|| CellProblem::NotNumber(shown()))?;
-                if !number.is_finite() {
-                    return Err(CellProblem::NotFinite(shown()));
-                }
-                numbers.push(number);
-            }
-            Cells::Texts { ids, texts } => {
-                let id = match self.places.get(cell) {
-                    Some(&id) => id,
-                    None => {
-                        let id = texts.len() as u32;
-                        texts.push(text(cell)?);
-                        self.places.insert(cell.into(), id);
-                        id
-                    }
-                };
-                ids.push(id);
-            }
-        }
-        Ok(())
-    }
-
-    fn column(self, name: String) -> TableColumn {
-        TableColumn { name, cells: self.cells, missing_line: self.missing_line }
-    }
-}
-
-/// A cell as a category may be called.
-fn text(cell: &[u8]) -> Result<String, CellProblem> {
-    if cell.len() > LONGEST_TEXT {
-        return Err(CellProblem::Long { bytes: cell.len(), most: LONGEST_TEXT });
-    }
-    match std::str::from_utf8(cell) {
-        Ok(text) if !text.contains('\0') => Ok(text.into()),
-        _ => Err(CellProblem::NotUtf8(shown(&String::from_utf8_lossy(cell)))),
     }
 }

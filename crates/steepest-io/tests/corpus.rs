@@ -1,6 +1,6 @@
 //! Files of other people: unusual ones are read, malformed ones refused, soon and in little memory.
 //!
-//! The files and what must come of them are made by `corpus/make_corpus.py`.
+//! The files and what must come of them are made by `corpus/make_corpus.py`, those of Parquet by `corpus/make_parquet.py`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,15 +16,23 @@ const MOST_MEMORY: u64 = 128 << 20;
 #[test]
 fn every_file_is_read_or_refused_as_expected() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let expected = std::fs::read_to_string(folder.join("expected.json")).unwrap();
-    let expected: serde_json::Map<String, Value> = serde_json::from_str(&expected).unwrap();
+    let lists: &[&str] = if cfg!(feature = "parquet") {
+        &["expected.json", "expected_parquet.json"]
+    } else {
+        &["expected.json"]
+    };
+    let mut expected = serde_json::Map::new();
+    for list in lists {
+        let list = std::fs::read_to_string(folder.join(list)).unwrap();
+        expected.extend(serde_json::from_str::<serde_json::Map<String, Value>>(&list).unwrap());
+    }
     if peak_memory().is_none() {
         eprintln!("skipped: peak memory is only known on Linux");
     }
     let mut failures = Vec::new();
     for (name, outcome) in &expected {
         let path = folder.join(name);
-        assert!(path.is_file(), "{name} is missing: make_corpus.py writes it");
+        assert!(path.is_file(), "{name} is missing: make_corpus.py or make_parquet.py writes it");
         let read = |path: &Path| match outcome["recipe"].as_str() {
             Some(keys) => read_columns(path, keys),
             None => read(path),

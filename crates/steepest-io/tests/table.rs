@@ -251,6 +251,20 @@ fn cells_that_no_column_can_hold() {
     assert_eq!(read_with(wild, &new(None, &["d"])).unwrap().columns().len(), 2);
 }
 
+/// Known by its first bytes or by its name.
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn without_its_feature_parquet_is_named_and_no_more() {
+    let folder = TempDir::new().unwrap();
+    for (name, contents) in [("t.bin", &b"PAR1\x15\0"[..]), ("t.parquet", b"a,y\n1,2\n")] {
+        let path = write(&folder, name, contents);
+        let options = [read_table(&path, &new(None, &[])).map(|_| ()), load_path(&path).map(|_| ())];
+        for found in options {
+            assert_error!(found, DataError::Parquet(_), name, "--features parquet", "save the table as CSV");
+        }
+    }
+}
+
 /// 100,000 categories are read and folded soon, a cell of a megabyte is refused, and so are too many columns.
 #[test]
 fn large_tables_take_their_time_and_no_more() {

@@ -21,6 +21,7 @@ enum Outcome {
 const TEST: &[Step] = &[
     ("python", "the benchmarks compile and reproduce their golden files", test_python),
     ("rust", "all tests of all crates", test_rust),
+    ("parquet", "the tests of tables, with Parquet files", test_parquet),
 ];
 
 const CHECK: &[Step] = &[
@@ -30,8 +31,8 @@ const CHECK: &[Step] = &[
 ];
 
 const USAGE: &str = "usage: cargo xtask CHORE [STEP]...
-  test [python] [rust]          run the tests: all steps, or those named
-  check [fmt] [clippy] [doc]    formatting, lints, documentation";
+  test [python] [rust] [parquet]  run the tests: all steps, or those named
+  check [fmt] [clippy] [doc]      formatting, lints, documentation";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -83,6 +84,23 @@ fn test_rust() -> Result<Outcome> {
         command.env("STEEPEST_PYTHON", environment_python());
     }
     call(&mut command)
+}
+
+/// Those that read tables: what else there is does not change by a reader more.
+fn test_parquet() -> Result<Outcome> {
+    let tests = ["--test", "parquet", "--test", "corpus", "--test", "table"];
+    let command = [
+        "test",
+        "--package",
+        "steepest-io",
+        "--package",
+        "steepest-cli",
+        "--features",
+        "parquet",
+        "--no-fail-fast",
+        "--lib",
+    ];
+    call(cargo(&command).args(tests))
 }
 
 fn test_python() -> Result<Outcome> {
@@ -152,7 +170,19 @@ fn check_fmt() -> Result<Outcome> {
 }
 
 fn check_clippy() -> Result<Outcome> {
-    call(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    call(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let parquet = [
+        "clippy",
+        "--package",
+        "steepest-io",
+        "--features",
+        "parquet",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    call(&mut cargo(&parquet))
 }
 
 /// Of the libraries: the program `steepest` would be written over the library of the same name.
