@@ -130,7 +130,7 @@ use crate::parquet::read_parquet as read_columnar;
 /// Without the feature, opening such a file has already failed.
 #[cfg(not(feature = "parquet"))]
 fn read_columnar(path: &Path, _: &TableOptions) -> Result<Table, DataError> {
-    Err(ParquetError::NotBuilt { path: path.into() }.into())
+    Err(crate::parquet_error::ParquetError::NotBuilt { path: path.into() }.into())
 }
 
 /// Whether a CSV file has columns that are more than the pixels of images, as far as its first line tells.
