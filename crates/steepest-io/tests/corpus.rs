@@ -94,7 +94,8 @@ fn read_columns(path: &Path, keys: &str) -> Result<Option<Dataset>, String> {
 fn differs(found: &Option<Dataset>, expected: &Value) -> Option<String> {
     let Some(found) = found else { return Some("is no model".into()) };
     let numbers = |value: &Value| -> Vec<f64> {
-        value.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+        let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
+        value.as_array().unwrap().iter().map(|value| number(value).unwrap()).collect()
     };
     let inputs: Vec<f64> = expected["inputs"].as_array().unwrap().iter().flat_map(numbers).collect();
     let found_inputs: Vec<f64> = match found.inputs() {

@@ -67,7 +67,7 @@ fn a_model_of_one_format_takes_tables_of_the_other() {
     let other = plan.encode(&other).unwrap();
     assert_eq!((floats(&other), other.targets()), (floats(&data), data.targets()));
     let lacking = read_table(&corpus("none.parquet"), &known(KnownTarget::None)).unwrap();
-    let message = plan.encode(&lacking).unwrap_err().to_string();
+    let message = plan.encode(&lacking).err().unwrap().to_string();
     assert!(message.contains("lacks columns") && message.contains("`age`, `city`, `height`"), "{message}");
     let error = read_table(&parquet, &known(KnownTarget::Named("salary".into())));
     assert_error!(error, DataError::Csv(_), "no column `salary`");

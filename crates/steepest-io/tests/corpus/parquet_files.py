@@ -53,6 +53,8 @@ def encoded(columns: dict[str, list], recipe: str) -> dict:
                 total += float(value)
             mean = total / len(present)
             inputs.append([[mean if v is None else float(v)] for v in values])
+    # Rust's JSON reader may miss the last bit of a decimal; as a text it is exact.
+    inputs = [[[int(x) if x == int(x) else repr(x) for x in cell] for cell in column] for column in inputs]
     target = [str(y).lower() if isinstance(y, bool) else y for y in columns["y"]]
     return read([sum(row, []) for row in zip(*inputs)], target) | {"recipe": recipe}
 
