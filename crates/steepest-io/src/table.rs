@@ -130,7 +130,7 @@ use crate::parquet::read_parquet as read_columnar;
 /// Without the feature, opening such a file has already failed.
 #[cfg(not(feature = "parquet"))]
 fn read_columnar(path: &Path, _: &TableOptions) -> Result<Table, DataError> {
-    Err(ParquetError::NotBuilt { path: path.into() }.into())
+    Err(crate::parquet_error::ParquetError::NotBuilt { path: path.into() }.into())
 }
 
 /// Whether a CSV file has columns that are more than the pixels of images, as far as its first line tells.
@@ -205,6 +205,10 @@ impl Reading {
                 Self::of_known(first, are_names, path, columns, target)?
             }
         };
+        if reading.columns.is_empty() {
+            let shape = "none of the columns that are asked for".into();
+            return Err(DataError::NoData { place: path.display().to_string(), shape });
+        }
         let mut names = HashSet::new();
         if let Some(column) = reading.columns.iter().find(|column| !names.insert(column.name.as_str())) {
             return Err(CsvError::SameName { path: path.into(), name: shown(&column.name) }.into());
