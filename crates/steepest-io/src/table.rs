@@ -205,6 +205,10 @@ impl Reading {
                 Self::of_known(first, are_names, path, columns, target)?
             }
         };
+        if reading.columns.is_empty() {
+            let shape = "none of the columns that are asked for".into();
+            return Err(DataError::NoData { place: path.display().to_string(), shape });
+        }
         let mut names = HashSet::new();
         if let Some(column) = reading.columns.iter().find(|column| !names.insert(column.name.as_str())) {
             return Err(CsvError::SameName { path: path.into(), name: shown(&column.name) }.into());

@@ -27,6 +27,7 @@ for name in "people", "complete":
     if name == "people":
         shuffled = table.select(reversed(table.columns)).with_columns(list=pl.lit([1, 2]))
         (FOLDER / "parquet/people-shuffled.parquet").write_bytes(parquet_files.polars(shuffled))
+        (FOLDER / "parquet/people-few.parquet").write_bytes(parquet_files.polars(table.select("city", "age")))
 
 lines = ",\n".join(f"  {json.dumps(f'parquet/{name}')}: {json.dumps(outcome)}" for name, (_, outcome) in files.items())
 (FOLDER / "expected_parquet.json").write_text(f"{{\n{lines}\n}}\n")
