@@ -222,6 +222,8 @@ fn a_parquet_file_does_as_a_csv_file_does() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let copy = |from: &str, to: &str| std::fs::copy(root.join(from), bench.path().join(to)).unwrap();
     copy("benchmarks/tables/people.csv", "people.csv");
+    // As other programs than pandas write flags.
+    bench.write("people.csv", &bench.read("people.csv").replace("True", "true").replace("False", "false"));
     copy("crates/steepest-io/tests/corpus/parquet/people-polars.parquet", "people.parquet");
     copy("crates/steepest-io/tests/corpus/parquet/people-shuffled.parquet", "new.parquet");
     let train = |file: &str, out: &str| {

@@ -86,21 +86,22 @@ fn test_rust() -> Result<Outcome> {
     call(&mut command)
 }
 
-/// Those that read tables: what else there is does not change by a reader more.
+/// Those that read tables: what else there is does not change with a reader more.
 fn test_parquet() -> Result<Outcome> {
-    let tests = ["--test", "parquet", "--test", "corpus", "--test", "table"];
-    let command = [
-        "test",
-        "--package",
-        "steepest-io",
+    let io = ["test", "--package", "steepest-io", "--features", "parquet"];
+    call(cargo(&io).args(["--lib", "parquet"]))?;
+    let tests = [
         "--package",
         "steepest-cli",
-        "--features",
-        "parquet",
         "--no-fail-fast",
-        "--lib",
+        "--test",
+        "parquet",
+        "--test",
+        "corpus",
+        "--test",
+        "table",
     ];
-    call(cargo(&command).args(tests))
+    call(cargo(&io).args(tests))
 }
 
 fn test_python() -> Result<Outcome> {
