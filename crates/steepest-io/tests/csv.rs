@@ -175,7 +175,11 @@ fn tables_without_data_and_other_files() {
     let mut options = looking_in(&[]);
     options.csv.target = Some("y".into());
     let spec = DataSpec::parse(fixture("keras.npz").to_str().unwrap()).unwrap();
-    assert_error!(load(&spec, &options).map(|_| ()), DataError::TargetOutsideCsv { .. }, "not a table (CSV or Parquet)");
+    assert_error!(
+        load(&spec, &options).map(|_| ()),
+        DataError::TargetOutsideCsv { .. },
+        "not a table (CSV or Parquet)"
+    );
 }
 
 #[test]
