@@ -39,7 +39,6 @@ def draw(path: Path, document: dict) -> None:
     for point in recipes:
         place = mean(point[OURS], "seconds"), statistics.mean(errors(point[OURS]))
         left.annotate(point["name"], place, (-8, -12), textcoords="offset points", ha="right", fontsize="small")
-    left.margins(x=0.16)  # room for the first name
     right.plot(*zip(*GOALS), "k*", markersize=11, label="goals: 98 % with 60,000, 99 % with 300,000")
     for panel, label in ((left, "seconds of training, recipe by recipe"), (right, "weights and biases of the network")):
         panel.set_xscale("log")
@@ -50,6 +49,7 @@ def draw(path: Path, document: dict) -> None:
         panel.grid(alpha=0.3, which="both")
         panel.legend()
     left.margins(0.1)
+    left.set_xlim(left.get_xlim()[0] / 2)  # room for the first name
     threads = "two threads" if document["threads"] == 2 else f"threads: {document['threads']}"
     title = f"Dense networks on MNIST, each the same for both, and the same seconds; {threads}"
     figure.suptitle(title + (" (tried out: next to no epochs)" if document["quick"] else ""))
