@@ -239,7 +239,7 @@ fn a_parquet_file_does_as_a_csv_file_does() {
     let info = |file: &str| bench.ok(&format!("data info {file}")).replace(file, "");
     assert_eq!(info("people.parquet"), info("people.csv"));
     bench.fails(1, "train people.parquet", "say which one to predict with --target (`age`, `city`");
-    bench.fails(1, "train people.parquet --target income", "people.parquet, row 2, column `city`");
+    bench.fails(1, "train people.parquet --target income", "people.parquet, row 14, column `age`");
     bench.fails(1, "train new.parquet --target income", "column `list` holds lists");
     bench.fails(1, "data convert people.parquet people.npz", "encoded one by one");
     // The plan names its data, which are read again.
