@@ -88,8 +88,9 @@ impl KnownColumns {
 
 /// Reads a CSV file, plain or in gzip, or a Parquet file (with the feature `parquet`) as columns.
 ///
-/// Of a Parquet file, columns are what it says: numbers, or text. In a CSV file, a column holds numbers if all its cells are numbers or missing: empty, or one of `?`, `-`, `NA`, `N/A`, `n/a`, `#N/A`,
-/// `<NA>`, `NaN`, `null`, `None`. Otherwise it holds text, without the blanks around it.
+/// Of a Parquet file, columns are what it says: numbers, or text. In a CSV file, a column holds numbers if all its cells are numbers
+/// or missing: empty, or one of `?`, `-`, `NA`, `N/A`, `n/a`, `#N/A`, `<NA>`, `NaN`, `null`, `None`. Otherwise it holds text, without
+/// the blanks around it.
 ///
 /// # Errors
 /// When lines differ in length, a quote is not closed, columns share a name, a number is infinite, or text stands among

@@ -305,6 +305,20 @@ mod tests {
     }
 
     #[test]
+    fn workers_help() {
+        let mut pool = Pool::new(2);
+        let end = Instant::now() + std::time::Duration::from_secs(60);
+        let helped = AtomicBool::new(false);
+        while !helped.load(SeqCst) && Instant::now() < end {
+            pool.run(2, &|_, thread| {
+                helped.fetch_or(thread == 1, SeqCst);
+                thread::sleep(std::time::Duration::from_millis(1));
+            });
+        }
+        assert!(helped.into_inner());
+    }
+
+    #[test]
     fn a_panic_arrives_and_the_pool_goes_on() {
         let mut pool = Pool::new(2);
         let result = catch_unwind(AssertUnwindSafe(|| pool.run(8, &|i, _| assert_ne!(i, 3))));

@@ -290,6 +290,7 @@ impl<T: Float> Trainer<T> {
         let good = &mut self.last_good;
         if !step.loss.is_finite() || !gradient_is_finite {
             self.network.copy_from(&good.network);
+            self.known = None;
             self.mean.iter_mut().zip(&good.mean).for_each(|(mean, good)| mean.copy_from(good));
             return Err(Error::Diverged { iteration: step.iteration, loss: step.loss, good: good.iteration });
         }
