@@ -21,33 +21,44 @@ pub struct CrossEntropy {
     pub log_sums: (f64, f64),
 }
 
+/// What rows should have given, and how it is judged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassTargets<'a> {
+    /// The class of each row, `(rows)`.
+    pub classes: &'a [u32],
+    /// The part of each target that is spread over all classes.
+    pub smoothing: f64,
+    /// For the loss, a class's probability is taken to be at least the precision's epsilon and at most 1 minus that
+    /// (scikit-learn's `log_loss`). The gradient does not change.
+    pub clips: bool,
+}
+
 /// `delta = scale (softmax(z) - y)`, and how good these predictions are, where the targets `y` are
 /// `(1 - smoothing) one_hot(classes) + smoothing / n_classes`: with `smoothing` 0 the classes themselves.
 ///
-/// `z` and `delta (rows, n_classes)`, `classes (rows)`.
+/// `z` and `delta (rows, n_classes)`.
 ///
 /// # Panics
 /// When the slices do not have these shapes, there are more than [`FEW_CLASSES`], or a row's class does not exist.
 pub fn softmax_cross_entropy<T: Float>(
     z: &[T],
-    classes: &[u32],
+    targets: ClassTargets,
     shift: SoftmaxShift<T>,
-    smoothing: f64,
     scale: T,
     delta: &mut [T],
 ) -> CrossEntropy {
+    let classes = targets.classes;
     let n_classes = z.len().checked_div(classes.len()).unwrap_or(0);
     assert!(n_classes <= FEW_CLASSES && z.len() == n_classes * classes.len() && delta.len() == z.len());
     assert!(classes.iter().all(|&class| (class as usize) < n_classes));
-    dispatch(Fused { z, classes, n_classes, shift, smoothing, scale, delta })
+    dispatch(Fused { z, targets, n_classes, shift, scale, delta })
 }
 
 struct Fused<'a, T> {
     z: &'a [T],
-    classes: &'a [u32],
+    targets: ClassTargets<'a>,
     n_classes: usize,
     shift: SoftmaxShift<T>,
-    smoothing: f64,
     scale: T,
     delta: &'a mut [T],
 }
@@ -100,16 +111,16 @@ impl<T: Float> Kernel for Fused<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) -> CrossEntropy {
         let lanes = T::Register::<S>::LANES;
-        let n = self.n_classes;
+        let (n, ClassTargets { classes, smoothing, clips }) = (self.n_classes, self.targets);
         let mut score = CrossEntropy { loss: 0.0, correct: 0, log_sums: (f64::INFINITY, f64::NEG_INFINITY) };
         let mut columns = [[T::ZERO; MAX_LANES]; FEW_CLASSES];
         // What a row's targets are: of its class, and of the others. Without smoothing exactly one and zero.
-        let others = self.smoothing / n.max(1) as f64;
-        let (own, others) = (T::from_f64(1.0 - self.smoothing + others), T::from_f64(others));
+        let others = smoothing / n.max(1) as f64;
+        let (own, others) = (T::from_f64(1.0 - smoothing + others), T::from_f64(others));
         // For the last groups, whose rows may be fewer than lanes, and behind which there is no room.
         let (mut last_z, mut last_delta) = ([T::ZERO; SCRATCH], [T::ZERO; SCRATCH]);
         let size = lanes * n;
-        for (g, classes) in self.classes.chunks(lanes).enumerate() {
+        for (g, classes) in classes.chunks(lanes).enumerate() {
             let group = g * size..self.z.len().min(g * size + size);
             let has_room = self.z.len() - group.start >= size + lanes;
             let (z, delta) = if has_room {
@@ -119,9 +130,13 @@ impl<T: Float> Kernel for Fused<'_, T> {
                 (&last_z[..], &mut last_delta[..])
             };
             to_columns::<S, T>(z, n, &mut columns);
-            softmax::<S, T>(&mut columns[..n], self.shift).count(z, classes, self.shift, n, &mut score);
-            if self.smoothing > 0.0 {
-                score.loss += self.smoothing * above_mean(z, classes, n);
+            let probabilities = softmax::<S, T>(&mut columns[..n], self.shift);
+            probabilities.count(z, classes, self.shift, n, &mut score);
+            if smoothing > 0.0 {
+                score.loss += smoothing * above_mean(z, classes, n);
+            }
+            if clips {
+                score.loss += clipped_off(&columns, z, classes, n, &probabilities);
             }
 
             // The probabilities become the gradient.
@@ -147,6 +162,31 @@ impl<T: Float> Kernel for Fused<'_, T> {
         }
         score
     }
+}
+
+/// What the loss of rows whose probabilities are clipped is more than without that.
+#[inline(always)]
+fn clipped_off<T: Float>(
+    columns: &[Column<T>; FEW_CLASSES],
+    z: &[T],
+    classes: &[u32],
+    n: usize,
+    group: &Group<T>,
+) -> f64 {
+    let rows = classes.iter().enumerate();
+    rows.map(|(r, &class)| {
+        let (p, least) = (columns[class as usize][r], T::EPSILON);
+        let clipped = if p < least {
+            least
+        } else if p > T::ONE - least {
+            T::ONE - least
+        } else {
+            return 0.0;
+        };
+        let log_sum = group.shifts[r].to_f64() + group.totals[r].to_f64().ln();
+        -clipped.to_f64().ln() - (log_sum - z[r * n + class as usize].to_f64())
+    })
+    .sum()
 }
 
 /// By how much the logits of the rows' classes are above the means of their rows, in all.
@@ -277,9 +317,9 @@ mod tests {
                 for shift in [SoftmaxShift::RowMaximum, SoftmaxShift::Constant(1.0)] {
                     for set in InstructionSet::available() {
                         let mut got = vec![0.0; z.len()];
-                        let (z, classes, delta_) = (&z[..], &classes[..], &mut got[..]);
-                        let fused =
-                            Fused { z, classes, n_classes, shift, smoothing, scale: 0.5, delta: delta_ };
+                        let targets = ClassTargets { classes: &classes, smoothing, clips: false };
+                        let (z, delta_) = (&z[..], &mut got[..]);
+                        let fused = Fused { z, targets, n_classes, shift, scale: 0.5, delta: delta_ };
                         let score = dispatch_on(set, fused);
                         assert_close(&got, &delta, 1e-14);
                         assert!((score.loss - loss).abs() <= 1e-12 * rows as f64, "{} {loss}", score.loss);
@@ -295,8 +335,7 @@ mod tests {
                         };
                         let mut got = vec![0.0f32; z.len()];
                         let (z, delta_) = (&z[..], &mut got[..]);
-                        let fused =
-                            Fused { z, classes, n_classes, shift, smoothing, scale: 0.5, delta: delta_ };
+                        let fused = Fused { z, targets, n_classes, shift, scale: 0.5, delta: delta_ };
                         let score = dispatch_on(set, fused);
                         let expected: Vec<f32> = delta.iter().map(|&d| d as f32).collect();
                         assert_close(&got, &expected, 1e-6);
@@ -310,18 +349,30 @@ mod tests {
     #[test]
     fn huge_logits_stay_finite_and_lost_ones_do_not() {
         let (z, mut delta) = ([1e4f32, -1e4, 9999.0], [0.0; 3]);
-        let score = softmax_cross_entropy(&z, &[0], SoftmaxShift::RowMaximum, 0.0, 1.0, &mut delta);
+        let first = ClassTargets { classes: &[0], smoothing: 0.0, clips: false };
+        let score = softmax_cross_entropy(&z, first, SoftmaxShift::RowMaximum, 1.0, &mut delta);
         assert!(score.loss.is_finite() && score.correct == 1 && delta.iter().all(|d| d.is_finite()));
-        let score = softmax_cross_entropy(&z, &[0], SoftmaxShift::Constant(0.0), 0.0, 1.0, &mut delta);
+        let score = softmax_cross_entropy(&z, first, SoftmaxShift::Constant(0.0), 1.0, &mut delta);
         assert!(!score.loss.is_finite());
-        let score =
-            softmax_cross_entropy(&[f32::NAN; 3], &[0], SoftmaxShift::RowMaximum, 0.0, 1.0, &mut delta);
+        let score = softmax_cross_entropy(&[f32::NAN; 3], first, SoftmaxShift::RowMaximum, 1.0, &mut delta);
         assert!(score.loss.is_nan() && delta[1].is_nan() && score.correct == 0);
+    }
+
+    #[test]
+    fn clipped_probabilities_have_the_loss_of_their_bounds() {
+        let least = f64::EPSILON;
+        let (rows, mut delta) = ([[0.0, -50.0], [0.0, 50.0], [0.0, 1.0], [0.0, -40.0]].concat(), [0.0; 8]);
+        let targets = ClassTargets { classes: &[1, 1, 1, 0], smoothing: 0.0, clips: true };
+        let score = softmax_cross_entropy(&rows, targets, SoftmaxShift::RowMaximum, 1.0, &mut delta);
+        let expected = -least.ln() - 2.0 * (1.0 - least).ln() + (-1f64).exp().ln_1p();
+        assert!((score.loss - expected).abs() < 1e-14, "{} {expected}", score.loss);
+        assert_eq!(delta[1], (-50f64).exp() - 1.0, "the gradient is that of the logits");
     }
 
     #[test]
     #[should_panic]
     fn a_class_that_does_not_exist_is_refused() {
-        softmax_cross_entropy(&[0.0f32; 3], &[3], SoftmaxShift::RowMaximum, 0.0, 1.0, &mut [0.0; 3]);
+        let targets = ClassTargets { classes: &[3], smoothing: 0.0, clips: false };
+        softmax_cross_entropy(&[0.0f32; 3], targets, SoftmaxShift::RowMaximum, 1.0, &mut [0.0; 3]);
     }
 }

@@ -43,6 +43,8 @@ pub trait Float:
     const ONE: Self;
     /// Minus infinity.
     const NEG_INFINITY: Self;
+    /// The gap between 1 and the next number.
+    const EPSILON: Self;
     /// The smallest normal number.
     const MIN_POSITIVE: Self;
 
@@ -76,6 +78,7 @@ macro_rules! float {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const NEG_INFINITY: Self = $t::NEG_INFINITY;
+            const EPSILON: Self = $t::EPSILON;
             const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
             const TINY: Self = $t::MIN_POSITIVE / $t::EPSILON;
             #[inline(always)]

@@ -35,7 +35,7 @@ pub use aligned::AlignedVec;
 pub use batch_norm::{batch_norm, batch_norm_backward, batch_norm_sums, column_moments};
 pub use bias::add_column_sums;
 pub use convert::{narrow, widen};
-pub use cross_entropy::{CrossEntropy, FEW_CLASSES, softmax_cross_entropy};
+pub use cross_entropy::{ClassTargets, CrossEntropy, FEW_CLASSES, softmax_cross_entropy};
 pub use deform::{DeformScratch, Deformation, deform};
 pub use dropout::{DropoutMask, dropout};
 pub use float::Float;
@@ -51,5 +51,6 @@ pub use softmax::{
 };
 pub use sparse::{affine_sparse, affine_sparse_row, transpose, weight_gradient_sparse};
 pub use updates::{
-    AdamStep, RmspropStep, adam, add, add_assign, all_finite, axpy, dot, lerp, momentum, rmsprop, scale,
+    AdamStep, MomentumStep, RmspropStep, adam, add, add_assign, all_finite, axpy, dot, lerp, momentum,
+    rmsprop, scale,
 };

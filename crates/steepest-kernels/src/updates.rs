@@ -161,20 +161,31 @@ impl<T: Float> Kernel for AllFinite<'_, T> {
     }
 }
 
-/// `v = momentum v + d`, then `w -= rate v`, or with `nesterov` `w -= rate (d + momentum v)`: PyTorch's form of
-/// momentum and of Nesterov's (Sutskever et al. 2013).
+/// The numbers of one step of gradient descent with momentum.
+#[derive(Clone, Copy, Debug)]
+pub struct MomentumStep<T> {
+    /// What a gradient is multiplied by on its way into the running sum: 1 in PyTorch, the learning rate in Keras and
+    /// scikit-learn. That differs where the rate changes.
+    pub inner: T,
+    /// What the running sum is multiplied by on its way into the parameters: the learning rate in PyTorch, 1 elsewhere.
+    pub outer: T,
+    /// How much of the running sum stays.
+    pub momentum: T,
+    /// Look ahead along the running sum (Sutskever et al. 2013).
+    pub nesterov: bool,
+}
+
+/// `v = momentum v + inner d`, then `w -= outer v`, or with `nesterov` `w -= outer (inner d + momentum v)`.
 ///
 /// # Panics
 /// When the lengths differ.
-pub fn momentum<T: Float>(rate: T, momentum: T, nesterov: bool, d: &[T], v: &mut [T], w: &mut [T]) {
+pub fn momentum<T: Float>(step: &MomentumStep<T>, d: &[T], v: &mut [T], w: &mut [T]) {
     assert!(d.len() == w.len() && v.len() == w.len());
-    dispatch(Momentum { rate, momentum, nesterov, d, v, w });
+    dispatch(Momentum { step: *step, d, v, w });
 }
 
 struct Momentum<'a, T> {
-    rate: T,
-    momentum: T,
-    nesterov: bool,
+    step: MomentumStep<T>,
     d: &'a [T],
     v: &'a mut [T],
     w: &'a mut [T],
@@ -184,10 +195,11 @@ impl<T: Float> Kernel for Momentum<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self) {
+        let MomentumStep { inner, outer, momentum, nesterov } = self.step;
         for ((w, v), &d) in self.w.iter_mut().zip(self.v).zip(self.d) {
-            *v = without_tiny(self.momentum * *v + d);
-            let direction = if self.nesterov { d + self.momentum * *v } else { *v };
-            *w -= self.rate * direction;
+            let d = inner * d;
+            *v = without_tiny(momentum * *v + d);
+            *w -= outer * if nesterov { d + momentum * *v } else { *v };
         }
     }
 }
@@ -312,7 +324,8 @@ mod tests {
     fn memory_that_decays_ends_at_zero() {
         let (mut v, mut w) = ([1.0f32, -1.0], [0.5; 2]);
         for _ in 0..2_000 {
-            momentum(0.01, 0.9, false, &[0.0; 2], &mut v, &mut w);
+            let step = MomentumStep { inner: 1.0, outer: 0.01, momentum: 0.9, nesterov: false };
+            momentum(&step, &[0.0; 2], &mut v, &mut w);
             assert!(v.iter().all(|v| *v == 0.0 || v.is_normal()));
         }
         assert_eq!(v, [0.0; 2]);

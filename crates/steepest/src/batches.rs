@@ -7,6 +7,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+use crate::mersenne::MersenneTwister;
 use crate::rng::{Purpose, stream};
 
 /// How mini-batches are drawn.
@@ -70,9 +71,29 @@ pub struct Batches {
 #[derive(Debug)]
 enum Source {
     All,
-    Order { order: Vec<u32>, shuffle: Option<ChaCha8Rng> },
+    Order { order: Vec<u32>, shuffle: Option<Shuffle> },
     Replacement { rng: ChaCha8Rng, batch: Vec<u32> },
     Given { batches: Vec<Vec<u32>>, last: usize },
+}
+
+/// Where a new order comes from.
+#[derive(Debug)]
+enum Shuffle {
+    ChaCha(ChaCha8Rng),
+    /// scikit-learn's `shuffle`: the last order, in an order that is drawn.
+    Twister(MersenneTwister),
+}
+
+impl Shuffle {
+    fn shuffle(&mut self, order: &mut Vec<u32>) {
+        match self {
+            Self::ChaCha(rng) => order.shuffle(rng),
+            Self::Twister(twister) => {
+                let drawn = twister.permutation(order.len());
+                *order = drawn.into_iter().map(|place| order[place as usize]).collect();
+            }
+        }
+    }
 }
 
 impl Batches {
@@ -84,13 +105,29 @@ impl Batches {
             (None, _) => Source::All,
             (Some(_), sampling) => Source::Order {
                 order: (0..n_rows as u32).collect(),
-                shuffle: (sampling == Sampling::Shuffle).then_some(rng),
+                shuffle: (sampling == Sampling::Shuffle).then_some(Shuffle::ChaCha(rng)),
             },
         };
         let size = size.unwrap_or(n_rows);
         // Drawn with replacement, a batch may be larger than the set.
         let size = if sampling == Sampling::Replacement { size } else { size.min(n_rows) };
         Self { source, n_rows, size: size.max(1), epoch: 0, drawn: 0, batch: 0..0 }
+    }
+
+    /// Batches of `size` of these rows, as scikit-learn's estimators make them: each once in an epoch, the last batch may be
+    /// smaller; in this order, or with a `twister` in a new one each time.
+    pub fn of_rows(rows: Vec<u32>, size: usize, twister: Option<MersenneTwister>) -> Self {
+        let (n_rows, size) = (rows.len(), size.clamp(1, rows.len().max(1)));
+        let source = Source::Order { order: rows, shuffle: twister.map(Shuffle::Twister) };
+        Self { source, n_rows, size, epoch: 0, drawn: 0, batch: 0..0 }
+    }
+
+    /// The twister of [`Batches::of_rows`], as far as it was used.
+    pub fn twister(&self) -> Option<&MersenneTwister> {
+        match &self.source {
+            Source::Order { shuffle: Some(Shuffle::Twister(twister)), .. } => Some(twister),
+            _ => None,
+        }
     }
 
     /// Exactly these batches, one a step, and from the first again after the last.
@@ -131,8 +168,8 @@ impl Batches {
         match &mut self.source {
             Source::All => {}
             Source::Order { order, shuffle } => {
-                if let (0, Some(rng)) = (start, shuffle) {
-                    order.shuffle(rng);
+                if let (0, Some(shuffle)) = (start, shuffle) {
+                    shuffle.shuffle(order);
                 }
             }
             Source::Replacement { rng, batch } => {

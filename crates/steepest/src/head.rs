@@ -4,8 +4,9 @@
 //! they need of it is a [`Coupling`], taken from all of the batch's logits before any row is finished.
 
 use serde::{Deserialize, Serialize};
-use steepest_kernels::{self as kernels, Float, SoftmaxShift};
+use steepest_kernels::{self as kernels, ClassTargets, Float, SoftmaxShift};
 
+use crate::dialect::Dialect;
 use crate::head_quirks::{Axis, DeltaRule, HeadQuirks, Shift};
 use crate::loss::Loss;
 use crate::score::{Score, argmax};
@@ -41,6 +42,7 @@ pub struct Head {
     pub(crate) quirks: HeadQuirks,
     pub(crate) label_smoothing: f64,
     pub(crate) loss: Loss,
+    pub(crate) dialect: Dialect,
 }
 
 /// What rows should have given.
@@ -68,7 +70,8 @@ impl Head {
         } else {
             HeadQuirks { delta_scale: quirks.delta_scale, ..HeadQuirks::default() }
         };
-        Self { output, n_outputs, quirks, label_smoothing: 0.0, loss: Loss::Squared }
+        let (loss, dialect) = (Loss::Squared, Dialect::default());
+        Self { output, n_outputs, quirks, label_smoothing: 0.0, loss, dialect }
     }
 
     /// With softmax on classes, learns targets `(1 - smoothing) one_hot + smoothing / n_outputs` instead of one-hot ones, and
@@ -82,6 +85,17 @@ impl Head {
     #[must_use]
     pub fn with_loss(self, loss: Loss) -> Self {
         Self { loss, ..self }
+    }
+
+    /// With the loss as it is reported by this dialect; the gradient does not change.
+    #[must_use]
+    pub fn with_dialect(self, dialect: Dialect) -> Self {
+        Self { dialect, ..self }
+    }
+
+    /// Whose loss it reports.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Output activation and loss.
@@ -238,14 +252,9 @@ impl Head {
         match (self.output, targets) {
             (Output::Softmax, TargetRows::Classes(classes)) if is_textbook && is_few => {
                 let scale = T::from_f64(self.quirks.delta_scale / total);
-                let score = kernels::softmax_cross_entropy(
-                    z,
-                    classes,
-                    self.shift(coupling),
-                    self.label_smoothing,
-                    scale,
-                    delta,
-                );
+                let (smoothing, clips) = (self.label_smoothing, self.dialect == Dialect::Sklearn);
+                let targets = ClassTargets { classes, smoothing, clips };
+                let score = kernels::softmax_cross_entropy(z, targets, self.shift(coupling), scale, delta);
                 let kernels::CrossEntropy { loss, correct, log_sums } = score;
                 Some(Score { loss, correct: correct as u64, log_sums })
             }

@@ -30,6 +30,8 @@ pub(crate) trait Objective<T> {
 pub(crate) struct Lbfgs<T> {
     /// The last one first.
     steps: VecDeque<Bend<T>>,
+    /// Steps that led somewhere.
+    pub iterations: u64,
     /// No step lowers the loss any more.
     pub is_done: bool,
 }
@@ -44,7 +46,7 @@ struct Bend<T> {
 
 impl<T: Float> Lbfgs<T> {
     pub fn new() -> Self {
-        Self { steps: VecDeque::new(), is_done: false }
+        Self { steps: VecDeque::new(), iterations: 0, is_done: false }
     }
 
     /// One step from where `objective` was just evaluated as `value`; its value at the end, where it is evaluated as well. Done
@@ -76,6 +78,7 @@ impl<T: Float> Lbfgs<T> {
                     go(point.t, objective);
                 }
                 self.learn(&start, &gradient, objective);
+                self.iterations += 1;
                 let scale = value.abs().max(point.value.abs()).max(1.0);
                 self.is_done = value - point.value <= LEAST_GAIN * scale;
                 return point.value;

@@ -1,7 +1,9 @@
 //! From gradients to new parameters.
 
 use serde::{Deserialize, Serialize};
-use steepest_kernels::{self as kernels, AdamStep, Float, RmspropStep};
+use steepest_kernels::{self as kernels, AdamStep, Float, MomentumStep, RmspropStep};
+
+use crate::dialect::Dialect;
 
 /// The rule that parameters follow; the learning rate comes from the [`crate::Schedule`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,12 +73,12 @@ impl Optimizer {
         }
     }
 
-    /// Moves parameters `w` by gradients `d`; `memory` has [`Optimizer::memory`] slices as long as `w`. `step` counts
-    /// from 1; `decays` says that weight decay applies to these parameters.
+    /// Moves parameters `w` by gradients `d`, as the dialect has it; `memory` has [`Optimizer::memory`] slices as long as `w`.
+    /// `step` counts from 1, and `rate` is its learning rate; `decays` says that weight decay applies to these parameters.
     pub fn update<T: Float>(
         &self,
-        step: u64,
-        rate: f64,
+        dialect: Dialect,
+        (step, rate): (u64, f64),
         decays: bool,
         d: &[T],
         memory: [&mut [T]; 2],
@@ -87,17 +89,28 @@ impl Optimizer {
         match *self {
             Self::Sgd { momentum: 0.0, .. } => kernels::axpy(t(-rate), d, w),
             Self::Sgd { momentum, nesterov } => {
-                kernels::momentum(t(rate), t(momentum), nesterov, d, first, w)
+                let (inner, outer) = match dialect {
+                    Dialect::Pytorch => (1.0, rate),
+                    Dialect::Sklearn => (rate, 1.0),
+                };
+                let (inner, outer, momentum) = (t(inner), t(outer), t(momentum));
+                kernels::momentum(&MomentumStep { inner, outer, momentum, nesterov }, d, first, w);
             }
             Self::Adam { beta1, beta2, epsilon, weight_decay } => {
-                let correction = |beta: f64| t(1.0 - beta.powi(i32::try_from(step).unwrap_or(i32::MAX)));
+                let correction = |beta: f64| 1.0 - beta.powi(i32::try_from(step).unwrap_or(i32::MAX));
+                let (correction1, correction2) = (correction(beta1), correction(beta2));
+                // What is added to the uncorrected root becomes this much beside the corrected one.
+                let epsilon = match dialect {
+                    Dialect::Pytorch => epsilon,
+                    Dialect::Sklearn => epsilon / correction2.sqrt(),
+                };
                 let step = AdamStep {
                     rate: t(rate),
                     beta1: t(beta1),
                     beta2: t(beta2),
                     epsilon: t(epsilon),
-                    correction1: correction(beta1),
-                    correction2: correction(beta2),
+                    correction1: t(correction1),
+                    correction2: t(correction2),
                     decay: t(if decays { weight_decay } else { 0.0 }),
                 };
                 kernels::adam(&step, d, first, second, w);
@@ -120,6 +133,7 @@ impl Optimizer {
 #[derive(Clone, Copy)]
 pub(crate) struct UpdateRule {
     pub optimizer: Optimizer,
+    pub dialect: Dialect,
     /// Counts from 1.
     pub step: u64,
     pub rate: f64,
@@ -136,22 +150,31 @@ pub(crate) struct Piece<'a, T> {
     pub memory: [&'a mut [T]; 2],
     /// Empty where no mean is kept.
     pub mean: &'a mut [T],
+    /// The sum of the squared weights that the penalty is of, where there is one.
+    pub squares: f64,
 }
 
 impl<'a, T: Float> Piece<'a, T> {
     /// Cuts off the first `n`.
     pub fn cut(&mut self, n: usize) -> Self {
         let first = |all: &mut &'a mut [T]| all.split_off_mut(..n).unwrap_or_default();
-        let Self { gradient, parameters, memory: [one, two], mean } = self;
+        let Self { gradient, parameters, memory: [one, two], mean, .. } = self;
         let memory = [first(one), first(two)];
-        Self { gradient: first(gradient), parameters: first(parameters), memory, mean: first(mean) }
+        let (gradient, parameters, mean) = (first(gradient), first(parameters), first(mean));
+        Self { gradient, parameters, memory, mean, squares: 0.0 }
+    }
+
+    /// Adds the gradient `l2 w` of the penalty `l2 / 2 w^2` of weights.
+    pub fn add_l2(&mut self, l2: f64) {
+        kernels::axpy(T::from_f64(l2), self.parameters, self.gradient);
+        self.squares = kernels::dot(self.parameters, self.parameters);
     }
 
     /// Moves the parameters along the gradient, and their mean after them.
     pub fn update(&mut self, rule: UpdateRule, are_weights: bool) {
-        let UpdateRule { optimizer, step, rate, mean_rate } = rule;
+        let UpdateRule { optimizer, dialect, step, rate, mean_rate, .. } = rule;
         let memory = self.memory.each_mut().map(|m| &mut **m);
-        optimizer.update(step, rate, are_weights, self.gradient, memory, self.parameters);
+        optimizer.update(dialect, (step, rate), are_weights, self.gradient, memory, self.parameters);
         if !self.mean.is_empty() {
             kernels::lerp(T::from_f64(mean_rate), self.parameters, self.mean);
         }

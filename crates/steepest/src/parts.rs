@@ -60,15 +60,16 @@ impl<T: Float> Parts<T> {
         }
     }
 
-    /// The gradient of the batch of [`HeldRows::pass`], which then moves the parameters if there is a rule; whether the gradient
-    /// is finite.
+    /// The gradient of the batch of [`HeldRows::pass`], with that of an `l2` penalty, which then moves the parameters if there
+    /// is a rule; whether the gradient is finite, and with a penalty the sum of the squared weights before they moved.
     pub fn gradients(
         &mut self,
         source: Source,
         pool: &mut Pool,
         mut all: Piece<T>,
+        l2: f64,
         rule: Option<UpdateRule>,
-    ) -> bool {
+    ) -> (bool, f64) {
         let Self { held, layers, parts } = self;
         let rows = held.passed(source);
         let places: Vec<_> =
@@ -80,6 +81,9 @@ impl<T: Float> Parts<T> {
             let (weights, vectors) = &mut *lock(&places[i]);
             for (b, block) in rows.blocks.iter().enumerate() {
                 block.weight_gradient(layer, (first, b > 0), weights.gradient);
+            }
+            if l2 > 0.0 {
+                weights.add_l2(l2);
             }
             if !vectors.gradient.is_empty() {
                 rows.vector_gradient(layer, 0..rows.blocks.len(), vectors.gradient);
@@ -93,7 +97,8 @@ impl<T: Float> Parts<T> {
                 }
             }
         });
-        is_finite.into_inner()
+        let squares = places.iter().map(|place| lock(place).0.squares).sum();
+        (is_finite.into_inner(), squares)
     }
 }
 

@@ -97,6 +97,7 @@ pub(crate) fn training(
         ema,
         clip_norm,
         sum_bias_gradient: recipe.quirks.bias_gradient == Some(BiasGradient::Summed),
+        ignores_divergence: false,
         total_steps: total.ok_or_else(|| Error::Plan("training.epochs is too large".into()))?,
         divide_by: recipe.data.divide_by.unwrap_or(1.0),
         augmenter,

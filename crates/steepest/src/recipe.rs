@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::head::{Head, Output};
 use crate::head_quirks::{Axis, DeltaRule, HeadQuirks, Shift};
@@ -26,6 +27,9 @@ pub struct Recipe {
     pub seed: u64,
     /// Precision of all arithmetic.
     pub precision: Precision,
+    /// Whose definitions are followed where libraries mean different things by the same word.
+    #[serde(skip_serializing_if = "Dialect::is_default")]
+    pub dialect: Dialect,
     /// What it learns from.
     pub data: DataRecipe,
     /// What learns.
@@ -161,6 +165,7 @@ impl Default for Recipe {
             name: "custom".into(),
             seed: 0,
             precision: Precision::F32,
+            dialect: Dialect::default(),
             data: DataRecipe::default(),
             network: NetworkRecipe::default(),
             training: TrainingRecipe::default(),
@@ -268,7 +273,10 @@ impl Recipe {
             LossKind::Huber => Loss::Huber { delta: self.network.huber_delta.unwrap_or(1.0) },
             LossKind::Poisson => Loss::Poisson,
         };
-        Head::new(output, n_outputs, self.quirks.head()).with_label_smoothing(smoothing).with_loss(loss)
+        Head::new(output, n_outputs, self.quirks.head())
+            .with_label_smoothing(smoothing)
+            .with_loss(loss)
+            .with_dialect(self.dialect)
     }
 
     /// The recipe as TOML that [`Recipe::parse`] reads.

@@ -2,8 +2,10 @@
 
 use steepest_kernels::{self as kernels, Float};
 
+use crate::dialect::Dialect;
 use crate::head::{Head, Output, TargetRows};
 use crate::head_quirks::{Axis, DeltaRule};
+use crate::loss::Loss;
 
 /// Loss and correct predictions, summed over rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,9 +61,14 @@ impl Head {
         let n = self.n_outputs;
         match (self.output, targets) {
             (Output::Identity, _) => {
-                sum_of(z, n, |row, i, z| self.loss.of(z.to_f64(), targets.number(row, i, n)))
+                let sum = sum_of(z, n, |row, i, z| self.loss.of(z.to_f64(), targets.number(row, i, n)));
+                let is_mean = self.dialect == Dialect::Sklearn && self.loss != Loss::Poisson;
+                if is_mean { sum / n as f64 } else { sum }
             }
             (Output::Softmax, _) if self.quirks.rule == DeltaRule::Diagonal => squared_error(p, targets, n),
+            (Output::Softmax | Output::Sigmoid, _) if self.dialect == Dialect::Sklearn => {
+                sum_of(p, n, |row, i, p| self.clipped_log_loss(p, targets.number(row, i, n)))
+            }
             (Output::Softmax, TargetRows::Classes(labels)) if self.quirks.axis == Axis::Classes => {
                 let rows = z.chunks_exact(n).zip(labels).zip(log_sums);
                 let of_class = |((z, &class), &log_sum): ((&[T], &u32), &T)| {
@@ -82,6 +89,16 @@ impl Head {
                 z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()
             }),
         }
+    }
+
+    /// What one output gives to scikit-learn's `log_loss`, where its probability is `p` and should be `y`.
+    fn clipped_log_loss<T: Float>(&self, p: T, y: f64) -> f64 {
+        let smoothing = self.label_smoothing;
+        let y = (1.0 - smoothing) * y + smoothing / self.n_outputs as f64;
+        let p = p.to_f64().clamp(T::EPSILON.to_f64(), 1.0 - T::EPSILON.to_f64());
+        let yes = if y > 0.0 { -y * p.ln() } else { 0.0 };
+        let has_no = self.output == Output::Sigmoid && y < 1.0;
+        if has_no { yes - (1.0 - y) * (1.0 - p).ln() } else { yes }
     }
 
     /// What label smoothing adds to a row's cross-entropy: `smoothing (z[class] - mean(z))`.

@@ -18,12 +18,13 @@ use crate::held::HeldRows;
 use crate::layout::{Layout, layout_for, layout_for_all};
 use crate::lbfgs::{Lbfgs, Objective};
 use crate::locks::lock;
+use crate::mersenne::MersenneTwister;
 use crate::network::{Layer, Network};
 use crate::optimizer::{Optimizer, Piece, UpdateRule};
 use crate::parts::Parts;
 use crate::pass::Batch;
 use crate::predict::{self, Evaluation, summarize};
-use crate::schedule::{Course, Plateau};
+use crate::schedule::{Course, Plateau, Schedule};
 use crate::shard::Shards;
 use crate::training::Training;
 
@@ -47,11 +48,14 @@ pub struct Trainer<T> {
     mean: Option<Network<T>>,
     step: u64,
     plateau: Plateau,
-    last_good: Good<T>,
+    /// Where training goes back to when it diverges, if it does.
+    last_good: Option<Good<T>>,
     /// With L-BFGS, whose steps end where the next one begins.
     lbfgs: Option<Lbfgs<T>>,
     /// What is known of the batch at the parameters as they are.
     known: Option<Known>,
+    /// How often loss and gradient were computed.
+    evaluations: u64,
 }
 
 /// Loss and accuracy of a batch, and whether its gradient is finite.
@@ -122,7 +126,11 @@ impl<T: Float> Trainer<T> {
         Self {
             memory: [memory(0), memory(1)],
             gradient: AlignedVec::zeros(n_parameters),
-            last_good: Good { iteration: 0, network: network.clone(), mean: mean.clone() },
+            last_good: (!training.ignores_divergence).then(|| Good {
+                iteration: 0,
+                network: network.clone(),
+                mean: mean.clone(),
+            }),
             mean,
             work: None,
             pool,
@@ -135,6 +143,7 @@ impl<T: Float> Trainer<T> {
             plateau: Plateau::new(),
             lbfgs,
             known: None,
+            evaluations: 0,
         }
     }
 
@@ -199,6 +208,43 @@ impl<T: Float> Trainer<T> {
         self.plateau.factor * schedule.rate(iteration, self.batches.steps_per_epoch(), total_steps)
     }
 
+    /// From here on this learning rate, whatever the schedule was.
+    pub fn set_rate(&mut self, rate: f64) {
+        self.training.schedule = Schedule::constant(rate);
+    }
+
+    /// The optimizer's steps so far and its memory, laid out as the parameters; empty where it remembers less.
+    pub fn optimizer_state(&self) -> (u64, [AlignedVec<T>; 2]) {
+        let upright = |memory: &AlignedVec<T>| match memory.is_empty() {
+            true => AlignedVec::zeros(0),
+            false => self.network.upright(memory),
+        };
+        (self.step, self.memory.each_ref().map(upright))
+    }
+
+    /// Goes on from what [`Trainer::optimizer_state`] gave.
+    ///
+    /// # Panics
+    /// When the optimizer remembers something of another size.
+    pub fn set_optimizer_state(&mut self, steps: u64, memory: [&[T]; 2]) {
+        self.step = steps;
+        let (layout, first) = (self.network.layout().clone(), self.network.layers()[0].clone());
+        for (own, memory) in self.memory.iter_mut().zip(memory).filter(|(own, _)| !own.is_empty()) {
+            own.copy_from_slice(memory);
+            Layout::Upright.rearrange(&layout, &first, own);
+        }
+    }
+
+    /// How often L-BFGS computed loss and gradient so far, and how many steps of it led somewhere.
+    pub fn evaluations(&self) -> (u64, u64) {
+        (self.evaluations, self.lbfgs.as_ref().map_or(0, |lbfgs| lbfgs.iterations))
+    }
+
+    /// Where the order of the rows comes from, if from a Mersenne Twister.
+    pub fn twister(&self) -> Option<&MersenneTwister> {
+        self.batches.twister()
+    }
+
     /// Threads at work.
     pub fn threads(&self) -> usize {
         self.pool.threads()
@@ -233,10 +279,9 @@ impl<T: Float> Trainer<T> {
         let rule = self.rule();
         // Nothing must happen to the gradient in between; and parameters are only copied when they are known to be good.
         let updates = may_update
-            && self.training.l2 == 0.0
             && self.training.clip_norm.is_none()
             && !self.training.sum_bias_gradient
-            && !self.step.is_multiple_of(SNAPSHOT_STEPS);
+            && (self.last_good.is_none() || !self.step.is_multiple_of(SNAPSHOT_STEPS));
         let epoch = self.batches.epoch();
         let ends_epoch = self.batches.draw();
         let n_samples = self.batches.rows().len();
@@ -253,6 +298,7 @@ impl<T: Float> Trainer<T> {
 
     /// Computes the gradient of the batch; where there is a `rule` it may update the parameters at once, and says if it did.
     fn evaluate_batch(&mut self, epoch: u64, rule: Option<UpdateRule>) -> (Known, bool) {
+        self.evaluations += 1;
         let Self { training, network, data, patches, batches, pool, work, gradient, memory, mean, .. } = self;
         let rows = batches.rows();
         let n = rows.len();
@@ -262,32 +308,43 @@ impl<T: Float> Trainer<T> {
         let dropout = training.dropout_of(self.step, network.layers().len() - 1);
         let (head, dropout, total) = (&training.head, dropout.as_ref(), source.total());
         let batch = Batch { source, network, head, dropout, total };
+        let l2 = training.l2_of(total);
         let work = work.get_or_insert_with(|| Work::new(network, batches.largest(), pool.threads()));
-        let (score, mut is_finite, is_updated) = match work {
+        let (score, is_finite, squares, is_updated) = match work {
             Work::ByRows(shards) => {
-                let (score, is_finite) = shards.gradients(&batch, pool, gradient);
-                (score, is_finite, false)
+                let (score, mut is_finite) = shards.gradients(&batch, pool, gradient);
+                let mut squares = 0.0;
+                if l2 > 0.0 {
+                    let layers = network.spec().layers();
+                    let pieces = pieces(layers, whole(gradient, network, memory, mean));
+                    for_each_piece(pool, &pieces, |piece, are_weights| {
+                        if are_weights {
+                            piece.add_l2(l2);
+                        }
+                    });
+                    squares = pieces.iter().map(|piece| lock(piece).0.squares).sum();
+                    is_finite &= squares.is_finite();
+                }
+                (score, is_finite, squares, false)
             }
             Work::ByParameters(parts) => {
                 let score = parts.held.pass(&batch, pool);
                 let all = whole(gradient, network, memory, mean);
-                (score, parts.gradients(source, pool, all, rule), rule.is_some())
+                let (is_finite, squares) = parts.gradients(source, pool, all, l2, rule);
+                (score, is_finite, squares, rule.is_some())
             }
         };
         if let Some(held) = work.held() {
             held.note_statistics(n, &network.spec().layers(), &mut network.statistics);
         }
         let mut evaluation = summarize(head, score, n, total);
-        if training.l2 > 0.0 {
-            evaluation.loss += add_l2(network, training.l2, gradient);
-            is_finite &= kernels::all_finite(gradient);
-        }
+        evaluation.loss += 0.5 * l2 * squares;
         ((evaluation, is_finite), is_updated)
     }
 
     /// Passes a step on if its loss and its gradient are finite; else goes back to the last good parameters.
     fn check(&mut self, step: Step, gradient_is_finite: bool) -> Result<Step, Error> {
-        let good = &mut self.last_good;
+        let Some(good) = &mut self.last_good else { return Ok(step) };
         if !step.loss.is_finite() || !gradient_is_finite {
             self.network.copy_from(&good.network);
             self.known = None;
@@ -317,23 +374,16 @@ impl<T: Float> Trainer<T> {
                 d_bias.fill(sum);
             }
         }
-        let is_little = gradient.len() <= PIECE;
         let shorten = training.clip_norm.map(|most| clip_factor(gradient, most, pool)).filter(|&f| f < 1.0);
         let layers = network.spec().layers();
         let pieces = pieces(layers, whole(gradient, network, memory, mean));
-        let update = |i: usize| {
-            let (piece, are_weights) = &mut *lock(&pieces[i]);
+        let update = |piece: &mut Piece<T>, are_weights: bool| {
             if let Some(factor) = shorten {
                 kernels::scale(T::from_f64(factor), piece.gradient);
             }
-            piece.update(rule, *are_weights);
+            piece.update(rule, are_weights);
         };
-        if is_little {
-            // Not worth waking anybody for.
-            (0..pieces.len()).for_each(update);
-        } else {
-            pool.run(pieces.len(), &|i, _| update(i));
-        }
+        for_each_piece(pool, &pieces, update);
         self.end_step();
     }
 
@@ -362,10 +412,11 @@ impl<T: Float> Trainer<T> {
 
     /// The update of the step that comes next, or that is under way.
     fn rule(&self) -> UpdateRule {
-        let Training { optimizer, .. } = self.training;
+        let optimizer = self.training.optimizer;
         let step = self.step + 1;
         UpdateRule {
             optimizer,
+            dialect: self.training.dialect(),
             step,
             rate: self.rate(self.step),
             mean_rate: 1.0 - self.training.mean_decay(step),
@@ -382,11 +433,14 @@ impl<T: Float> Trainer<T> {
         for (memory, i) in self.memory.iter_mut().zip(0..self.training.optimizer.memory()) {
             carrier.parameters(&format!("memory.{i}"), &place, memory)?;
         }
-        let good = &mut self.last_good;
-        carrier.integer("last_good.step", &mut good.iteration, self.step)?;
-        carrier.parameters("last_good.parameters", &place, &mut good.network.parameters)?;
-        carrier.vector("last_good.statistics", &mut good.network.statistics)?;
-        for (name, mean) in [("mean", &mut self.mean), ("last_good.mean", &mut good.mean)] {
+        let mut means = vec![("mean", &mut self.mean)];
+        if let Some(good) = &mut self.last_good {
+            carrier.integer("last_good.step", &mut good.iteration, self.step)?;
+            carrier.parameters("last_good.parameters", &place, &mut good.network.parameters)?;
+            carrier.vector("last_good.statistics", &mut good.network.statistics)?;
+            means.push(("last_good.mean", &mut good.mean));
+        }
+        for (name, mean) in means {
             if let Some(mean) = mean {
                 carrier.parameters(name, &place, &mut mean.parameters)?;
                 carrier.vector(&format!("{name}.statistics"), &mut mean.statistics)?;
@@ -465,6 +519,7 @@ fn whole<'a, T: Float>(
         parameters: &mut network.parameters,
         memory: memory.each_mut().map(|m| &mut **m),
         mean: mean.as_mut().map_or(&mut [], |mean| &mut *mean.parameters),
+        squares: 0.0,
     }
 }
 
@@ -484,13 +539,20 @@ fn pieces<T: Float>(layers: Vec<Layer>, mut all: Piece<T>) -> Vec<Mutex<(Piece<T
     pieces
 }
 
-/// Adds the penalty's gradient `l2 w` for all weights; returns the penalty.
-fn add_l2<T: Float>(network: &Network<T>, l2: f64, gradient: &mut [T]) -> f64 {
-    let mut penalty = 0.0;
-    for layer in network.layers() {
-        let w = network.weight(layer);
-        kernels::axpy(T::from_f64(l2), w, &mut gradient[layer.weight.clone()]);
-        penalty += w.iter().map(|w| w.to_f64().powi(2)).sum::<f64>();
+/// Calls `f` with each piece, and whether it is one of weights.
+fn for_each_piece<T: Float>(
+    pool: &mut Pool,
+    pieces: &[Mutex<(Piece<T>, bool)>],
+    f: impl Fn(&mut Piece<T>, bool) + Sync,
+) {
+    let f = |i: usize| {
+        let (piece, are_weights) = &mut *lock(&pieces[i]);
+        f(piece, *are_weights);
+    };
+    if pieces.iter().map(|piece| lock(piece).0.parameters.len()).sum::<usize>() <= PIECE {
+        // Not worth waking anybody for.
+        (0..pieces.len()).for_each(f);
+    } else {
+        pool.run(pieces.len(), &|i, _| f(i));
     }
-    0.5 * l2 * penalty
 }

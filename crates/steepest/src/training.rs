@@ -1,6 +1,7 @@
 //! What each step of a run does.
 
 use crate::augment::Augmenter;
+use crate::dialect::Dialect;
 use crate::dropout::Dropout;
 use crate::head::Head;
 use crate::noise::Noise;
@@ -16,7 +17,7 @@ pub struct Training {
     pub optimizer: Optimizer,
     /// Learning rate.
     pub schedule: Schedule,
-    /// L2 penalty: `l2 / 2` times the sum of squared weights (not biases) is added to the loss.
+    /// L2 penalty: `l2 / 2` times the sum of squared weights (not biases) is added to the loss; see [`Training::l2_of`].
     pub l2: f64,
     /// Decay of the running mean of the parameters (and of the statistics of batch normalisation) that is validated and saved;
     /// none to do so with the parameters themselves. Early on it is less: see [`Training::mean_decay`].
@@ -25,6 +26,8 @@ pub struct Training {
     pub clip_norm: Option<f64>,
     /// Notebook 2's bias gradient: for every bias of a layer, the sum over all of them.
     pub sum_bias_gradient: bool,
+    /// Whether training goes on where loss or gradient are no longer finite, and what comes of it with it.
+    pub ignores_divergence: bool,
     /// Steps in all, which schedules end at.
     pub total_steps: u64,
     /// Inputs are divided by this.
@@ -40,6 +43,19 @@ pub struct Training {
 }
 
 impl Training {
+    /// Whose definitions it follows: those of its head.
+    pub fn dialect(&self) -> Dialect {
+        self.head.dialect()
+    }
+
+    /// The L2 penalty of a batch whose rows' weights sum to `total`.
+    pub(crate) fn l2_of(&self, total: f64) -> f64 {
+        match self.dialect() {
+            Dialect::Pytorch => self.l2,
+            Dialect::Sklearn => self.l2 / total,
+        }
+    }
+
     /// What a step adds to its inputs.
     pub(crate) fn noise_of(&self, step: u64) -> Option<Noise> {
         Noise::new(self.noise, self.seed, step)

@@ -111,6 +111,7 @@ fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
             ema: None,
             clip_norm: None,
             sum_bias_gradient: false,
+            ignores_divergence: false,
             total_steps: 1,
             divide_by: 1.0,
             augmenter: None,

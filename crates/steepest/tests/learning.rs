@@ -6,8 +6,8 @@ use golden::{Golden, assert_close};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use steepest::{
-    Course, Dataset, Float, Inputs, Network, Optimizer, Plan, Recipe, Schedule, Session, Start, Stop,
-    Targets, Trainer, Warmup,
+    Course, Dataset, Dialect, Float, Inputs, Network, Optimizer, Plan, Recipe, Schedule, Session, Start,
+    Stop, Targets, Trainer, Warmup,
 };
 
 /// Rows of 20 numbers in three classes that overlap.
@@ -245,7 +245,7 @@ fn rmsprop_is_pytorchs() {
         let mut memory = [0, 1].map(|i| vec![0.0; if i < optimizer.memory() { w.len() } else { 0 }]);
         for (step, d) in (1..).zip(golden.numbers("grads").chunks_exact(w.len())) {
             let memory = memory.each_mut().map(|m| &mut m[..]);
-            optimizer.update(step, golden.number("lr"), true, d, memory, &mut w);
+            optimizer.update(Dialect::Pytorch, (step, golden.number("lr")), true, d, memory, &mut w);
         }
         assert_close(name, &w, golden.numbers(name), 1e-14);
     }

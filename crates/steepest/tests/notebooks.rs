@@ -4,7 +4,7 @@
 mod golden;
 
 use golden::{Array, Golden, assert_close, root};
-use steepest::{Float, Network, Optimizer, Plan, Recipe, Session, Start, parse_value};
+use steepest::{Dialect, Float, Network, Optimizer, Plan, Recipe, Session, Start, parse_value};
 
 const RECIPES: [&str; 4] = ["kaggle-csv-relu", "keras-npz-relu", "mnist-csv-relu", "idx-sigmoid"];
 /// Of any weight, in double precision.
@@ -186,7 +186,7 @@ fn every_optimizer() {
         for (step, gradient) in (1..).zip(golden.numbers("grads").chunks_exact(w.len())) {
             let d: Vec<f64> = gradient.iter().zip(&w).map(|(g, w)| g + l2 * w).collect();
             let memory = memory.each_mut().map(|m| &mut m[..]);
-            optimizer.update(step, rate, true, &d, memory, &mut w);
+            optimizer.update(Dialect::Pytorch, (step, rate), true, &d, memory, &mut w);
         }
         assert_close(name, &w, golden.numbers(name), 1e-14);
     }
