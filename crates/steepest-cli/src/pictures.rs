@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn pictures_stand_side_by_side_over_their_captions() {
-        let inputs = Inputs::F64([[0.0, 1.0], [1.0, 1.0]].concat());
+        let inputs = Inputs::F64([[0.0, 1.0], [1.0, 1.0]].concat().into());
         let data = Dataset::new(inputs, 2, None).unwrap().with_image(1, 2);
         let pictures = [0, 1].map(|row| Picture::new((1, 2), &data, row, caption(["one", "two"][row])));
         assert_eq!(side_by_side(&pictures), " ▀              ▀▀\none             two\n");

@@ -50,14 +50,14 @@ impl Array {
     pub(crate) fn into_inputs(self, place: &str) -> Result<(Inputs, Layout), DataError> {
         let layout = Layout::of(&self.shape, place)?;
         let inputs = match self.values {
-            Values::U8(values) => Inputs::Bytes(values),
+            Values::U8(values) => Inputs::Bytes(values.into()),
             Values::F32(values) => {
                 check_finite(&values, |v| v.is_finite(), place, layout.n_features)?;
-                Inputs::F32(values)
+                Inputs::F32(values.into())
             }
             Values::F64(values) => {
                 check_finite(&values, |v| v.is_finite(), place, layout.n_features)?;
-                Inputs::F64(values)
+                Inputs::F64(values.into())
             }
             Values::Int(_) | Values::Text(_) => unreachable!("read for targets"),
         };

@@ -154,7 +154,7 @@ fn at_hand(data: &Dataset) -> Result<Cow<'_, Dataset>, DataError> {
     for (out, &row) in bytes.chunks_exact_mut(width).zip(rows) {
         draw(0, row, out);
     }
-    let drawn = Dataset::new(Inputs::Bytes(bytes), width, data.targets().cloned())?;
+    let drawn = Dataset::new(Inputs::Bytes(bytes.into()), width, data.targets().cloned())?;
     Ok(Cow::Owned(match data.image() {
         Some((height, width)) => drawn.with_image(height, width),
         None => drawn,

@@ -12,14 +12,20 @@ use crate::shown::shown;
 
 /// Inputs as they are read: bytes as long as every cell fits one.
 pub(crate) struct Cells {
-    inputs: Inputs,
+    read: Read,
     double: bool,
+}
+
+enum Read {
+    Bytes(Vec<u8>),
+    F32(Vec<f32>),
+    F64(Vec<f64>),
 }
 
 impl Cells {
     /// No cells yet; `double` keeps decimals in double precision.
     pub(crate) fn new(double: bool) -> Self {
-        Self { inputs: Inputs::Bytes(Vec::new()), double }
+        Self { read: Read::Bytes(Vec::new()), double }
     }
 
     /// Reads a line except its target. On error, says which column.
@@ -29,14 +35,14 @@ impl Cells {
         target: Option<usize>,
     ) -> Result<(), (usize, CellProblem)> {
         let mut start = 0;
-        if let Inputs::Bytes(bytes) = &mut self.inputs {
+        if let Read::Bytes(bytes) = &mut self.read {
             let Some(column) = push_bytes(bytes, record, target) else { return Ok(()) };
             // The first number that is no byte: what was read becomes floating point, and so does all that follows.
             start = column;
-            self.inputs = if self.double {
-                Inputs::F64(bytes.iter().map(|&byte| byte.into()).collect())
+            self.read = if self.double {
+                Read::F64(bytes.iter().map(|&byte| byte.into()).collect())
             } else {
-                Inputs::F32(bytes.iter().map(|&byte| byte.into()).collect())
+                Read::F32(bytes.iter().map(|&byte| byte.into()).collect())
             };
         }
         for (column, cell) in record.iter().enumerate().skip(start) {
@@ -48,21 +54,25 @@ impl Cells {
     }
 
     fn push(&mut self, cell: &[u8]) -> Result<(), CellProblem> {
-        match &mut self.inputs {
-            Inputs::F32(values) => values.push(number(cell, |v: &f32| v.is_finite())?),
-            Inputs::F64(values) => values.push(number(cell, |v: &f64| v.is_finite())?),
-            Inputs::Bytes(_) | Inputs::Drawn { .. } => unreachable!("bytes were turned into floats"),
+        match &mut self.read {
+            Read::F32(values) => values.push(number(cell, |v: &f32| v.is_finite())?),
+            Read::F64(values) => values.push(number(cell, |v: &f64| v.is_finite())?),
+            Read::Bytes(_) => unreachable!("bytes were turned into floats"),
         }
         Ok(())
     }
 
     /// The bytes so far, if all cells fitted one.
     pub(crate) fn bytes(&mut self) -> Option<&mut Vec<u8>> {
-        if let Inputs::Bytes(bytes) = &mut self.inputs { Some(bytes) } else { None }
+        if let Read::Bytes(bytes) = &mut self.read { Some(bytes) } else { None }
     }
 
     pub(crate) fn into_inputs(self) -> Inputs {
-        self.inputs
+        match self.read {
+            Read::Bytes(bytes) => Inputs::Bytes(bytes.into()),
+            Read::F32(values) => Inputs::F32(values.into()),
+            Read::F64(values) => Inputs::F64(values.into()),
+        }
     }
 }
 

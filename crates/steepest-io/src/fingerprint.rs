@@ -18,7 +18,7 @@ pub fn fingerprint(dataset: &Dataset) -> String {
     match dataset.inputs() {
         Inputs::Bytes(values) => {
             hash_text(&mut hash, "bytes");
-            hash.update(values);
+            hash.update(&values[..]);
         }
         Inputs::F32(values) => {
             hash_text(&mut hash, "f32");

@@ -114,7 +114,7 @@ impl ImageFolder {
         let pixels = read_all(files, &first, (height, width), &self.folder)?;
         self.first = Some((first, (height, width)));
         let targets = labels.map(|labels| Targets::Classes { labels, names: self.classes.clone() });
-        let dataset = Dataset::new(Inputs::Bytes(pixels), height.saturating_mul(width), targets)?;
+        let dataset = Dataset::new(Inputs::Bytes(pixels.into()), height.saturating_mul(width), targets)?;
         Ok(dataset.with_image(height, width))
     }
 }
@@ -122,7 +122,8 @@ impl ImageFolder {
 /// Reads one image as a data set of one row `(1, height, width)`, without targets.
 pub(crate) fn read_image(path: &Path) -> Result<Dataset, DataError> {
     let image = read_png(path, Alpha::Ignored)?;
-    let dataset = Dataset::new(Inputs::Bytes(image.pixels), image.height.saturating_mul(image.width), None)?;
+    let dataset =
+        Dataset::new(Inputs::Bytes(image.pixels.into()), image.height.saturating_mul(image.width), None)?;
     Ok(dataset.with_image(image.height, image.width))
 }
 

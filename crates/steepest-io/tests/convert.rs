@@ -73,12 +73,12 @@ fn images_of_bytes() {
 #[test]
 fn tables_of_numbers() {
     use DataFormat::*;
-    let doubles = || Inputs::F64(vec![0.1, -1e300, 3.0, 5e-324, 1.0 / 3.0, 0.0]);
+    let doubles = || Inputs::F64(vec![0.1, -1e300, 3.0, 5e-324, 1.0 / 3.0, 0.0].into());
     let values = |values: &[f64], n_outputs| Some(Targets::Values { values: values.to_vec(), n_outputs });
     check(&Dataset::new(doubles(), 2, values(&[1.0, -2.0, 0.1], 1)).unwrap(), &[Idx, Npz, Csv]);
     check(&Dataset::new(doubles(), 2, values(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.5], 2)).unwrap(), &[Idx, Npz]);
     check(&Dataset::new(doubles(), 2, None).unwrap(), &[Npz, Npy, Csv]);
-    let single = Dataset::new(Inputs::F32(vec![0.1, -1e30, 3.0, 1e-45]), 1, None).unwrap();
+    let single = Dataset::new(Inputs::F32(vec![0.1, -1e30, 3.0, 1e-45].into()), 1, None).unwrap();
     let folder = TempDir::new().unwrap();
     for (format, name) in [(Npz, "a.npz"), (Npy, "a.npy"), (Csv, "a.csv")] {
         write_dataset(&folder.path().join(name), &Loaded::One(single.clone()), format).unwrap();
@@ -90,7 +90,7 @@ fn tables_of_numbers() {
 fn both_parts_together() {
     let part = |pixels: [u8; 4], labels: &[u32]| {
         let targets = classes_of(labels, &["3", "5", "9"]);
-        Dataset::new(Inputs::Bytes(pixels.to_vec()), 2, targets).unwrap().with_image(1, 2)
+        Dataset::new(Inputs::Bytes(pixels.to_vec().into()), 2, targets).unwrap().with_image(1, 2)
     };
     let (train, test) = (part([1, 2, 3, 4], &[1, 0]), part([5, 6, 7, 8], &[2, 1]));
     let data = Loaded::Parts { train: train.clone(), test: test.clone() };

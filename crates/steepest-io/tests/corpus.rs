@@ -101,7 +101,7 @@ fn differs(found: &Option<Dataset>, expected: &Value) -> Option<String> {
     let found_inputs: Vec<f64> = match found.inputs() {
         Inputs::Bytes(values) => values.iter().map(|&value| value.into()).collect(),
         Inputs::F32(values) => values.iter().map(|&value| value.into()).collect(),
-        Inputs::F64(values) => values.clone(),
+        Inputs::F64(values) => values.to_vec(),
         Inputs::Drawn { .. } => vec![],
     };
     if found_inputs != inputs {

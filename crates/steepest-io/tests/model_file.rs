@@ -142,7 +142,7 @@ fn batch_normalisation_in_files() {
     let text = "[network]\nhidden = [3, 2]\nbatch_norm = true\nbias = false";
     let targets = Targets::Values { values: vec![1.0, 2.0, 4.0], n_outputs: 1 };
     let x = vec![0.5, 1.0, -1.0, 2.0, 0.0, 1.5];
-    let data = Dataset::new(Inputs::F32(x), 2, Some(targets)).unwrap();
+    let data = Dataset::new(Inputs::F32(x.into()), 2, Some(targets)).unwrap();
     let plan = Plan::new(Recipe::parse(text, &[]).unwrap(), &data).unwrap();
     let mut network = Network::<f32>::random(plan.network.clone(), Init::HeNormal, Init::HeNormal, 7);
     for (i, x) in network.statistics.iter_mut().enumerate() {

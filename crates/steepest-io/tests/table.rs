@@ -216,7 +216,7 @@ fn what_a_plan_refuses() {
     assert!(both.err().unwrap().to_string().contains("quirks.split_shuffle"));
     // Tables' keys mean nothing to other data.
     let data = Dataset::new(
-        Inputs::F64(vec![1.0; 8]),
+        Inputs::F64(vec![1.0; 8].into()),
         2,
         Some(Targets::Values { values: vec![1.0; 4], n_outputs: 1 }),
     );
@@ -316,7 +316,7 @@ fn numbers_are_predicted_in_their_units() {
     // With no weight, the mean is predicted.
     model.network.parameters.iter_mut().for_each(|w| *w = 0.0);
     let n_inputs = model.n_features();
-    let rows = Dataset::new(Inputs::F64(vec![0.5; n_inputs]), n_inputs, None).unwrap();
+    let rows = Dataset::new(Inputs::F64(vec![0.5; n_inputs].into()), n_inputs, None).unwrap();
     assert_eq!(model.predict(&rows, &mut Pool::new(1)).values, [2000.1]);
     assert_eq!(steepest::Predictor::new(&model).predict(&vec![0.5; n_inputs]), [2000.1]);
 }

@@ -171,8 +171,8 @@ impl Columns {
     pub fn encode(&self, table: &Table, classes: &[String], precision: Precision) -> Result<Dataset, Error> {
         let places = self.places(table)?;
         let inputs = match precision {
-            Precision::F32 => Inputs::F32(self.inputs(table, &places, f32::MAX.into(), |x| x as f32)?),
-            Precision::F64 => Inputs::F64(self.inputs(table, &places, f64::MAX, |x| x)?),
+            Precision::F32 => Inputs::F32(self.inputs(table, &places, f32::MAX.into(), |x| x as f32)?.into()),
+            Precision::F64 => Inputs::F64(self.inputs(table, &places, f64::MAX, |x| x)?.into()),
         };
         let targets = match table.target() {
             Some(target) => Some(self.targets(table, target, classes)?),

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::head::TargetRows;
+use crate::numbers::Numbers;
 
 /// Draws one row of bytes: `(epoch, row, out)`, where `out` has `n_features` bytes.
 ///
@@ -12,15 +13,15 @@ pub type DrawRow = dyn Fn(u64, u32, &mut [u8]) + Send + Sync;
 
 /// Inputs `(n_samples, n_features)`, row-major, in the form in which they came.
 ///
-/// Bytes stay bytes: a pixel takes a quarter of what an `f32` would.
+/// Bytes stay bytes: a pixel takes a quarter of what an `f32` would. Numbers may be kept by somebody else ([`Numbers::shared`]).
 #[derive(Clone)]
 pub enum Inputs {
     /// Small whole numbers, such as pixels: 0 to 255.
-    Bytes(Vec<u8>),
+    Bytes(Numbers<u8>),
     /// Single precision.
-    F32(Vec<f32>),
+    F32(Numbers<f32>),
     /// Double precision.
-    F64(Vec<f64>),
+    F64(Numbers<f64>),
     /// Rows drawn when they are needed and never stored; `rows[i]` is the number that sample `i` is drawn by.
     Drawn {
         /// Draws a row.
@@ -239,9 +240,9 @@ impl Dataset {
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
         let inputs = match &*self.inputs {
-            Inputs::Bytes(x) => Inputs::Bytes(gather(x, self.n_features, rows)),
-            Inputs::F32(x) => Inputs::F32(gather(x, self.n_features, rows)),
-            Inputs::F64(x) => Inputs::F64(gather(x, self.n_features, rows)),
+            Inputs::Bytes(x) => Inputs::Bytes(gather(x, self.n_features, rows).into()),
+            Inputs::F32(x) => Inputs::F32(gather(x, self.n_features, rows).into()),
+            Inputs::F64(x) => Inputs::F64(gather(x, self.n_features, rows).into()),
             Inputs::Drawn { draw, rows: all } => {
                 Inputs::Drawn { draw: draw.clone(), rows: gather(all, 1, rows) }
             }

@@ -167,7 +167,7 @@ mod tests {
             variance: none,
         };
         let upright: Vec<f32> = (0..250).map(|i| i as f32).collect();
-        let data = Dataset::new(Inputs::Bytes(vec![0; 48]), 48, None).unwrap().with_image(6, 8);
+        let data = Dataset::new(Inputs::Bytes(vec![0; 48].into()), 48, None).unwrap().with_image(6, 8);
         let order = squares(&data);
         assert_eq!(order[..9], [0, 1, 2, 3, 8, 9, 10, 11, 16]);
         assert_eq!(order[16..20], [4, 5, 6, 7]);

@@ -40,10 +40,10 @@ mod tests {
 
     #[test]
     fn rows_are_recognised_by_their_contents() {
-        let data = Dataset::new(Inputs::Bytes(vec![1, 2, 3, 4, 1, 2, 5, 6]), 2, None).unwrap();
+        let data = Dataset::new(Inputs::Bytes(vec![1, 2, 3, 4, 1, 2, 5, 6].into()), 2, None).unwrap();
         let seen = SeenRows::new(&data, &[0]);
         assert_eq!(seen.unseen(&data, 1..4), [1, 3]);
-        let other = Dataset::new(Inputs::Bytes(vec![5, 6, 1, 2]), 2, None).unwrap();
+        let other = Dataset::new(Inputs::Bytes(vec![5, 6, 1, 2].into()), 2, None).unwrap();
         assert_eq!(seen.unseen(&other, 0..2), [0]);
     }
 }

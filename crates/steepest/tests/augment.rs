@@ -82,7 +82,7 @@ fn deformed_images_equal_those_of_scipy() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let data = data_of(Inputs::Bytes(bytes(400)));
+    let data = data_of(Inputs::Bytes(bytes(400).into()));
     for text in [
         // By shards, by parts; stored upright and turned; all rows at once, where patches would be kept.
         "[network]\nhidden = [20]\n[training]\nbatch_size = 100\niterations = 9\n",
@@ -101,7 +101,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 
 #[test]
 fn a_row_is_seen_alike_in_any_batch_of_an_epoch_and_anew_in_the_next() {
-    let data = data_of(Inputs::Bytes(bytes(8)));
+    let data = data_of(Inputs::Bytes(bytes(8).into()));
     let text = "[data]\nval_split = 0\nshuffle = false\n".to_string() + ALL;
     let mut one = session(&text, &data, Some(vec![(0..8).collect()]), 1);
     let mut other = session(&text, &data, Some(vec![vec![5, 2, 7], vec![0, 1, 3, 4, 6], vec![5, 2, 7]]), 2);
@@ -122,7 +122,7 @@ fn a_row_is_seen_alike_in_any_batch_of_an_epoch_and_anew_in_the_next() {
 
 #[test]
 fn only_rows_to_learn_from_are_deformed() {
-    let data = data_of(Inputs::Bytes(bytes(300)));
+    let data = data_of(Inputs::Bytes(bytes(300).into()));
     let text = "[training]\nbatch_size = 50\n";
     let (mut plain, mut deformed) =
         (session(text, &data, None, 1), session(&(text.to_string() + ALL), &data, None, 1));
@@ -150,8 +150,8 @@ fn a_step_is_that_of_images_deformed_beforehand() {
             "[data]\nval_split = 0\nshuffle = false\n[network]\nhidden = [{hidden}]\n\
              [training]\nbatch_size = {n}\nsampling = \"ordered\"\niterations = 1\n"
         );
-        let beforehand = train(&text, &data_of(Inputs::Bytes(deformed.clone())), 2);
-        let plain = data_of(Inputs::Bytes(bytes(n)));
+        let beforehand = train(&text, &data_of(Inputs::Bytes(deformed.clone().into())), 2);
+        let plain = data_of(Inputs::Bytes(bytes(n).into()));
         assert!(train(&(text.clone() + ALL), &plain, 2) == beforehand, "{hidden} units");
         assert!(train(&text, &plain, 2) != beforehand, "{hidden} units");
     }
@@ -160,7 +160,7 @@ fn a_step_is_that_of_images_deformed_beforehand() {
 #[test]
 fn rows_drawn_when_needed_are_deformed_as_stored_ones_are() {
     let all = bytes(200);
-    let stored = data_of(Inputs::Bytes(all.clone()));
+    let stored = data_of(Inputs::Bytes(all.clone().into()));
     let n = SIDE * SIDE;
     let draw = move |_: u64, row: u32, out: &mut [u8]| {
         out.copy_from_slice(&all[row as usize * n..(row as usize + 1) * n]);
@@ -172,7 +172,7 @@ fn rows_drawn_when_needed_are_deformed_as_stored_ones_are() {
 
 #[test]
 fn recipes_that_deform_nothing_are_as_before() {
-    let data = data_of(Inputs::Bytes(bytes(300)));
+    let data = data_of(Inputs::Bytes(bytes(300).into()));
     let text = "[training]\niterations = 5\n[network]\nhidden = [10]\n";
     let off = text.to_string() + "[augment]\nrotation = 0\nelastic_sigma = 6\n";
     assert_eq!(train(text, &data, 1), train(&off, &data, 1));

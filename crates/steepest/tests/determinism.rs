@@ -149,8 +149,8 @@ fn every_way_leads_to_the_same_gradient() {
         let largest = expected.iter().fold(0.0f64, |m, g| m.max(g.abs()));
         assert!(largest > 0.0);
         for (name, (other_loss, other)) in [
-            ("bytes", gradient(Inputs::Bytes(bytes(500)), 500, hidden)),
-            ("many bytes", gradient(Inputs::Bytes(bytes(1500)), 1500, hidden)),
+            ("bytes", gradient(Inputs::Bytes(bytes(500).into()), 500, hidden)),
+            ("many bytes", gradient(Inputs::Bytes(bytes(1500).into()), 1500, hidden)),
             ("many numbers", gradient(numbers(1500), 1500, hidden)),
         ] {
             assert!((loss - other_loss).abs() < 1e-12, "{hidden:?}, {name}: {loss}, {other_loss}");
@@ -193,7 +193,7 @@ fn rows_drawn_when_needed_train_as_stored_ones_do() {
 #[test]
 fn divergence_is_an_error_with_the_step_and_leaves_finite_parameters() {
     let data = data(200);
-    let wide = Inputs::F32(vec![1e30; 200 * 30]);
+    let wide = Inputs::F32(vec![1e30; 200 * 30].into());
     let huge = Dataset::new(wide, 30, data.targets().cloned()).unwrap();
     for (data, text) in [
         (&huge, "[training]\nlr = 1e30"),

@@ -128,7 +128,8 @@ fn divergence_leaves_a_good_average() {
 /// A network of one layer without biases whose weights are all zero, and rows of numbers with a number each.
 fn linear(text: &str, x: Vec<f64>, y: Vec<f64>, batches: Option<Vec<Vec<u32>>>) -> Session<f64> {
     let n_in = x.len() / y.len();
-    let data = Dataset::new(Inputs::F64(x), n_in, Some(Targets::Values { values: y, n_outputs: 1 })).unwrap();
+    let data =
+        Dataset::new(Inputs::F64(x.into()), n_in, Some(Targets::Values { values: y, n_outputs: 1 })).unwrap();
     let text = format!(
         "[data]\nval_split = 0\nshuffle = false\n[network]\nhidden = []\nbias = false\nweights = \"zeros\"\n[training]\n{text}"
     );

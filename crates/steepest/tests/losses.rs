@@ -73,7 +73,7 @@ fn losses_of_numbers_with_weights() {
 #[test]
 fn what_a_recipe_says_reaches_the_head() {
     let numbers = steepest::Targets::Values { values: vec![0.0, 1.0, 2.0], n_outputs: 1 };
-    let data = Dataset::new(Inputs::F64(vec![1.0, 2.0, 3.0]), 1, Some(numbers)).unwrap();
+    let data = Dataset::new(Inputs::F64(vec![1.0, 2.0, 3.0].into()), 1, Some(numbers)).unwrap();
     let loss = |text: &str| {
         let plan = Plan::new(Recipe::parse(text, &[]).unwrap(), &data).unwrap();
         let again = Plan::new(Recipe::parse(&plan.recipe.to_toml(), &[]).unwrap(), &data).unwrap();

@@ -133,7 +133,7 @@ fn targets_of_softmax_are_parts_that_sum_to_one() {
 #[test]
 fn only_images_of_bytes_are_deformed_and_only_so_far() {
     let labels = Targets::Classes { labels: vec![0, 1, 0, 1], names: ["a", "b"].map(String::from).into() };
-    let bytes = Dataset::new(Inputs::Bytes(vec![7; 4 * 6 * 8]), 48, Some(labels.clone())).unwrap();
+    let bytes = Dataset::new(Inputs::Bytes(vec![7; 4 * 6 * 8].into()), 48, Some(labels.clone())).unwrap();
     let images = bytes.clone().with_image(6, 8);
     let text = |key: &str, value: &str| {
         format!("[augment]\nrotation = 10\n{key} = {value}").replacen(
@@ -148,7 +148,8 @@ fn only_images_of_bytes_are_deformed_and_only_so_far() {
         &bytes,
         &["[augment]", "48 bytes", "not known to be images", "leave"],
     );
-    let decimals = Dataset::new(Inputs::F32(vec![0.5; 4 * 48]), 48, Some(labels)).unwrap().with_image(6, 8);
+    let decimals =
+        Dataset::new(Inputs::F32(vec![0.5; 4 * 48].into()), 48, Some(labels)).unwrap().with_image(6, 8);
     refuses("[augment]\nelastic = 1.0", &decimals, &["48 decimals", "images of bytes"]);
     for (key, wrong, says) in [
         ("shift", ["-1", "nan", "6"], "below 6 pixels"),
@@ -268,7 +269,7 @@ fn class_weights_are_for_the_classes_there_are() {
 #[test]
 fn numbers_that_are_not_finite_are_named_by_row_and_column() {
     let data = |x: f32, y: f64| {
-        let inputs = Inputs::F32(vec![0.0, 1.0, 2.0, 3.0, x, 5.0]);
+        let inputs = Inputs::F32(vec![0.0, 1.0, 2.0, 3.0, x, 5.0].into());
         Dataset::new(inputs, 2, Some(Targets::Values { values: vec![0.5, 0.25, y], n_outputs: 1 })).unwrap()
     };
     let plan = |data: &Dataset| Plan::new(Recipe::parse("[data]\nval_split = 0", &[]).unwrap(), data);

@@ -30,7 +30,7 @@ fn bytes_one_by_one_or_all_at_once() {
         // A fifth of ink, as in images of digits.
         let ink = |i: usize| if i * 7 % 10 < 2 { (i * 37 % 256) as u8 } else { 0 };
         let rows: Vec<u8> = (0..n * n_in).map(ink).collect();
-        let data = Dataset::new(Inputs::Bytes(rows.clone()), n_in, None).unwrap();
+        let data = Dataset::new(Inputs::Bytes(rows.clone().into()), n_in, None).unwrap();
         let expected = model.predict(&data, &mut Pool::new(2)).values;
         let mut predictor = Predictor::new(&model);
         assert!(predictor.predict_bytes(&rows) == expected, "{sizes:?}");
@@ -46,7 +46,7 @@ fn numbers_one_by_one_or_all_at_once() {
     for sizes in SHAPES {
         let (model, n_in, n) = (model(sizes, 3.0), sizes[0], 70);
         let rows: Vec<f32> = (0..n * n_in).map(|i| (i * 29 % 97) as f32 / 97.0 - 0.5).collect();
-        let data = Dataset::new(Inputs::F32(rows.clone()), n_in, None).unwrap();
+        let data = Dataset::new(Inputs::F32(rows.clone().into()), n_in, None).unwrap();
         let expected = model.predict(&data, &mut Pool::new(1)).values;
         let mut predictor = Predictor::new(&model);
         assert!(predictor.predict(&rows) == expected, "{sizes:?}");

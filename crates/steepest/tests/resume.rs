@@ -18,7 +18,9 @@ fn images(n: usize) -> Dataset {
         labels.push(if rng.random_bool(0.2) { rng.random_range(0..3) } else { label });
     }
     let names = ["a", "b", "c"].map(String::from).to_vec();
-    Dataset::new(Inputs::Bytes(x), 64, Some(Targets::Classes { labels, names })).unwrap().with_image(8, 8)
+    Dataset::new(Inputs::Bytes(x.into()), 64, Some(Targets::Classes { labels, names }))
+        .unwrap()
+        .with_image(8, 8)
 }
 
 fn session<T: Float>(text: &str, threads: usize, batches: Option<&[Vec<u32>]>) -> Session<T> {

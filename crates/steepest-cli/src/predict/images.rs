@@ -34,7 +34,7 @@ pub fn load<T: Float>(model: &Model<T>, file: &str, path: &Path, rows: Option<&s
     let image = read_png(path, Alpha::OverWhite)?;
     let (pixels, framing) = to_mnist_frame(&image, side).with_context(|| file.to_string())?;
     writeln!(std::io::stderr(), "{file}: {framing}")?;
-    let dataset = Dataset::new(Inputs::Bytes(pixels), n_features, None)?.with_image(side, side);
+    let dataset = Dataset::new(Inputs::Bytes(pixels.into()), n_features, None)?.with_image(side, side);
     Ok(match rows {
         Some(rows) => rows.of(&dataset)?,
         None => dataset,

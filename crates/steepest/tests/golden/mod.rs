@@ -55,7 +55,7 @@ impl Golden {
         let labels = self.bytes(y).into_iter().map(u32::from).collect();
         let names = (0..10).map(|class| class.to_string()).collect();
         let targets = Targets::Classes { labels, names };
-        Dataset::new(Inputs::Bytes(self.bytes(x)), self.array(x).0[1], Some(targets)).unwrap()
+        Dataset::new(Inputs::Bytes(self.bytes(x).into()), self.array(x).0[1], Some(targets)).unwrap()
     }
 
     /// The rows of each step.
