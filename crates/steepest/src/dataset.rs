@@ -133,18 +133,29 @@ impl Dataset {
         if n_features == 0 || len % n_features != 0 {
             return Err(DatasetError::Shape { len, n_features });
         }
-        let n_samples = len / n_features;
-        if let Some(targets) = &targets {
-            if targets.n_samples() != n_samples {
-                return Err(DatasetError::Targets { inputs: n_samples, targets: targets.n_samples() });
-            }
-            if let Targets::Classes { labels, names } = targets
-                && let Some(row) = labels.iter().position(|&l| l as usize >= names.len())
-            {
-                return Err(DatasetError::Label { row, label: labels[row], n_classes: names.len() });
-            }
+        let data = Self { inputs: Arc::new(inputs), n_features, targets: None, weights: None, image: None };
+        match targets {
+            Some(targets) => data.with_targets(targets),
+            None => Ok(data),
         }
-        Ok(Self { inputs: Arc::new(inputs), n_features, targets, weights: None, image: None })
+    }
+
+    /// The same inputs with these targets.
+    ///
+    /// # Errors
+    /// When they are for another number of rows, or a label has no class.
+    pub fn with_targets(mut self, targets: Targets) -> Result<Self, DatasetError> {
+        let n_samples = self.n_samples();
+        if targets.n_samples() != n_samples {
+            return Err(DatasetError::Targets { inputs: n_samples, targets: targets.n_samples() });
+        }
+        if let Targets::Classes { labels, names } = &targets
+            && let Some(row) = labels.iter().position(|&l| l as usize >= names.len())
+        {
+            return Err(DatasetError::Label { row, label: labels[row], n_classes: names.len() });
+        }
+        self.targets = Some(targets);
+        Ok(self)
     }
 
     /// Says that each row is an image of `height` x `width` grey pixels. Ignored when that is not the row's length.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use steepest_kernels::{AlignedVec, Float};
+use steepest_kernels::{self as kernels, AlignedVec, Float};
 
 use crate::Activation;
 use crate::batch_norm;
@@ -44,6 +44,22 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// The layer's weights as NumPy code mostly has them, `(n_in, n_out)`, out of a vector that is laid out as the parameters.
+    ///
+    /// # Panics
+    /// When `out` has not as many.
+    pub fn turned<T: Float>(&self, flat: &[T], out: &mut [T]) {
+        kernels::transpose(&flat[self.weight.clone()], self.n_in, 0, out);
+    }
+
+    /// Puts weights `(n_in, n_out)` into a vector that is laid out as the parameters.
+    ///
+    /// # Panics
+    /// When there are not as many.
+    pub fn put_turned<T: Float>(&self, weight: &[T], flat: &mut [T]) {
+        kernels::transpose(weight, self.n_out, 0, &mut flat[self.weight.clone()]);
+    }
+
     /// Bias and scale, which lie side by side: the parameters that are no weights and do not decay.
     pub(crate) fn vectors(&self) -> Range<usize> {
         self.bias.start..self.scale.end

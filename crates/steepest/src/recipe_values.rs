@@ -96,6 +96,9 @@ pub(crate) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
         fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
             f.write_str("a text, or a whole number from 0 on")
         }
+        fn visit_u64<E: de::Error>(self, n: u64) -> Result<String, E> {
+            Ok(n.to_string())
+        }
         fn visit_i64<E: de::Error>(self, n: i64) -> Result<String, E> {
             let number = u64::try_from(n).map_err(|_| E::invalid_value(de::Unexpected::Signed(n), &self))?;
             Ok(number.to_string())
@@ -123,6 +126,10 @@ impl<'de> Deserialize<'de> for BatchSize {
             type Value = BatchSize;
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("a number of rows from 1 on, or \"full\"")
+            }
+            // TOML has signed numbers, JSON unsigned ones where it can.
+            fn visit_u64<E: de::Error>(self, n: u64) -> Result<BatchSize, E> {
+                self.visit_i64(i64::try_from(n).unwrap_or(i64::MAX))
             }
             fn visit_i64<E: de::Error>(self, n: i64) -> Result<BatchSize, E> {
                 let rows = usize::try_from(n).ok().filter(|&n| n > 0);
@@ -155,6 +162,9 @@ impl<'de> Deserialize<'de> for ValSplit {
             type Value = ValSplit;
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("a number of rows, or a part of them such as 0.1 (below 1)")
+            }
+            fn visit_u64<E: de::Error>(self, n: u64) -> Result<ValSplit, E> {
+                self.visit_i64(i64::try_from(n).unwrap_or(i64::MAX))
             }
             fn visit_i64<E: de::Error>(self, n: i64) -> Result<ValSplit, E> {
                 let rows = usize::try_from(n).ok();

@@ -473,6 +473,16 @@ impl<T: Float> Trainer<T> {
     }
 }
 
+impl<T: Float> Trainer<T> {
+    /// Predictions of [`Trainer::averaged`] for all rows, `(n_samples, n_outputs)`.
+    pub fn predict(&mut self, data: &Dataset) -> Vec<T> {
+        let network = self.mean.as_ref().unwrap_or(&self.network);
+        let logits = predict::logits(network, data, 1.0 / self.training.divide_by, &mut self.pool);
+        let head = &self.training.head;
+        head.predictions(&logits, head.coupling(&logits).as_ref()).0
+    }
+}
+
 impl<T: Float> Objective<T> for Trainer<T> {
     fn parameters(&mut self) -> &mut [T] {
         &mut self.network.parameters

@@ -3,9 +3,12 @@
 use crate::augment::Augmenter;
 use crate::dialect::Dialect;
 use crate::dropout::Dropout;
+use crate::error::Error;
 use crate::head::Head;
 use crate::noise::Noise;
 use crate::optimizer::Optimizer;
+use crate::plan_training;
+use crate::recipe::Recipe;
 use crate::schedule::Schedule;
 
 /// What a [`Trainer`](crate::Trainer) does in each step.
@@ -43,6 +46,17 @@ pub struct Training {
 }
 
 impl Training {
+    /// What the steps of a recipe are, for a network with so many outputs that learns from `n_train` rows. A plan does this,
+    /// and checks the data; here somebody else has.
+    ///
+    /// # Errors
+    /// [`Error::Plan`] when the recipe's training is not possible, or it does not say what its output is.
+    pub fn new(recipe: &mut Recipe, n_outputs: usize, n_train: usize) -> Result<Self, Error> {
+        let output = recipe.network.output.ok_or_else(|| Error::Plan("network.output is missing".into()))?;
+        let head = recipe.head(output, n_outputs);
+        plan_training::training(recipe, head, n_train, None)
+    }
+
     /// Whose definitions it follows: those of its head.
     pub fn dialect(&self) -> Dialect {
         self.head.dialect()

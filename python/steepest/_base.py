@@ -1,0 +1,407 @@
+"""What both estimators share: scikit-learn's contract around a trainer in Rust."""
+
+import warnings
+from abc import ABC
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.sparse
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from steepest import _core
+from steepest._callbacks import CallbackSupport, Progress, with_callbacks
+from steepest._optimizers import AdamOptimizer, SGDOptimizer
+from steepest._random import stream_of
+from steepest._recipe import SCHEDULES, recipe_of
+from steepest._scores import accuracy, r2
+from steepest._split import split_rows
+from steepest._threads import thread_count
+
+STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw")
+
+
+class BaseMLP(CallbackSupport, BaseEstimator, ABC):
+    """A multi-layer perceptron that is fitted as scikit-learn's."""
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({"identity", "logistic", "tanh", "relu", "leaky-relu", "gelu"})],
+        "solver": [StrOptions({"lbfgs", *STOCHASTIC_SOLVERS})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", *SCHEDULES})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "batch_norm": ["boolean"],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64}), None],
+        "n_jobs": [Integral, None],
+        "callbacks": [callable, "array-like", None],
+    }
+
+    # ------------------------------------------------------------------ fitting
+
+    def _fit(self, X, y, sample_weight=None, incremental=False, validation_data=None):
+        hidden_layer_sizes = self.hidden_layer_sizes
+        if not hasattr(hidden_layer_sizes, "__iter__"):
+            hidden_layer_sizes = [hidden_layer_sizes]
+        hidden_layer_sizes = list(hidden_layer_sizes)
+        if np.any(np.array(hidden_layer_sizes) <= 0):
+            raise ValueError("hidden_layer_sizes must be > 0, got %s." % hidden_layer_sizes)
+        first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+
+        given = X, y
+        X, targets = self._validate_input(X, y, incremental, reset=first_pass)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X)
+        weights = self._weights(targets, sample_weight)
+        self.n_outputs_ = targets.n_outputs
+        self._check_extras(incremental)
+
+        self._random_state = check_random_state(self.random_state)
+        with stream_of(self._random_state) as draws:
+            if first_pass:
+                sizes = [X.shape[1], *hidden_layer_sizes, self.n_outputs_]
+                self._initialize(sizes, self._dtype_for(X), draws.stream)
+            rows = targets.add_to(rows_of(X))
+            if weights is not None:
+                rows = rows.with_weights(weights)
+            progress = Progress(self, given, sample_weight)
+            if self.solver == "lbfgs":
+                self._fit_lbfgs(rows, progress)
+            else:
+                self._fit_stochastic(rows, targets, weights, incremental, validation_data, draws, progress)
+
+        if not all(np.isfinite(w).all() for w in self.coefs_ + self.intercepts_):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need "
+                "to be preprocessed."
+            )
+        return self
+
+    def _dtype_for(self, X):
+        """The precision of all arithmetic: as asked for, else that of the inputs; L-BFGS is double as SciPy's is."""
+        if self.dtype is not None:
+            return np.dtype(self.dtype)
+        return np.dtype(np.float64) if self.solver == "lbfgs" else X.dtype
+
+    def _initialize(self, sizes, dtype, stream):
+        """The attributes of a fit that begins, and parameters as Glorot and Bengio (2010) draw them."""
+        self.n_iter_ = 0
+        self.t_ = 0
+        self.n_layers_ = len(sizes)
+        self.out_activation_ = self._out_activation()
+        self.coefs_, self.intercepts_ = [], []
+        factor = 2.0 if self.activation == "logistic" else 6.0
+        for n_in, n_out in zip(sizes, sizes[1:]):
+            limit = float(np.sqrt(factor / (n_in + n_out)))
+            coef, intercept = np.empty((n_in, n_out), dtype), np.empty(n_out, dtype)
+            stream.fill_uniform(limit, coef)
+            stream.fill_uniform(limit, intercept)
+            self.coefs_.append(coef)
+            self.intercepts_.append(intercept)
+        self._best_coefs, self._best_intercepts = self.coefs_, self.intercepts_
+        if self.solver in STOCHASTIC_SOLVERS:
+            self.loss_curve_ = []
+            self._no_improvement_count = 0
+            if self.early_stopping:
+                self.validation_scores_ = []
+                self.best_validation_score_ = -np.inf
+                self.best_loss_ = None
+            else:
+                self.validation_scores_ = None
+                self.best_validation_score_ = None
+                self.best_loss_ = np.inf
+
+    def _trainer(self, rows, batch_size, total_steps, row_numbers=None, stream=None):
+        """A trainer that begins where the parameters are."""
+        dtype = np.dtype(self.dtype) if self.dtype is not None else self.coefs_[0].dtype
+        coefs = [np.ascontiguousarray(c, dtype) for c in self.coefs_]
+        intercepts = [np.ascontiguousarray(i, dtype) for i in self.intercepts_]
+        recipe = recipe_of(self, dtype, batch_size, total_steps)
+        return _core.Trainer(recipe, rows, coefs, intercepts, row_numbers, stream, thread_count(self.n_jobs))
+
+    def _take(self, trainer, kept=False):
+        """The trainer's parameters as new arrays."""
+        dtype = np.dtype(self.dtype) if self.dtype is not None else self.coefs_[0].dtype
+        coefs = [np.empty(c.shape, dtype) for c in self.coefs_]
+        intercepts = [np.empty(i.shape, dtype) for i in self.intercepts_]
+        trainer.write(coefs, intercepts, kept)
+        return coefs, intercepts
+
+    def _fit_lbfgs(self, rows, progress):
+        trainer = self._trainer(rows, "full", self.max_iter)
+        iterations, why = 0, None
+        progress.begin(trainer)
+        try:
+            while True:
+                loss, iterations, evaluations, is_done = trainer.lbfgs()
+                self.n_iter_, self.loss_ = iterations, loss
+                if progress.step() or is_done:
+                    break
+                if iterations >= self.max_iter:
+                    why = "ITERATIONS REACHED LIMIT"
+                    break
+                if evaluations > self.max_fun:
+                    why = "F,G EVALUATIONS EXCEEDS LIMIT"
+                    break
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.")
+        self.coefs_, self.intercepts_ = self._take(trainer)
+        progress.end()
+        if why is not None:
+            warnings.warn(lbfgs_message(iterations, why, self.max_iter), ConvergenceWarning, stacklevel=2)
+
+    def _fit_stochastic(self, rows, targets, weights, incremental, validation_data, draws, progress):
+        if not incremental or not hasattr(self, "_optimizer"):
+            self._optimizer = (SGDOptimizer if self.solver == "sgd" else AdamOptimizer)(self)
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        early_stopping = self.early_stopping
+        validation = train_rows = None
+        n_samples = len(rows)
+        if early_stopping:
+            if validation_data is None:
+                labels = targets.labels if self.n_outputs_ == 1 else None
+                train_rows, held_out = split_rows(draws.stream, n_samples, self.validation_fraction, labels)
+                if len(held_out) < 2:
+                    raise ValueError(
+                        "The validation set is too small. Increase 'validation_fraction' or the size of your "
+                        "dataset."
+                    )
+                n_samples = len(train_rows)
+                held_out_weights = None if weights is None else weights[held_out]
+                validation = Validation(rows.select(held_out), targets.select(held_out), held_out_weights)
+            else:
+                validation = self._given_validation(validation_data)
+
+        if self.batch_size == "auto":
+            batch_size = min(200, n_samples)
+        else:
+            if self.batch_size > n_samples:
+                warnings.warn(
+                    "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
+                )
+            batch_size = int(np.clip(self.batch_size, 1, n_samples))
+
+        total_steps = self.max_iter * -(-n_samples // batch_size)
+        stream = draws.stream if self.shuffle else None
+        trainer = self._trainer(rows, batch_size, total_steps, train_rows, stream)
+        if self._optimizer.t:
+            trainer.read_optimizer(self._optimizer.t, self._optimizer.pairs())
+        progress.begin(trainer)
+        improved = False
+        try:
+            self.n_iter_ = 0
+            for _ in range(self.max_iter):
+                if self.learning_rate not in SCHEDULES:
+                    trainer.set_rate(self._rate())
+                self.loss_ = trainer.epoch()
+                self.n_iter_ += 1
+                self.t_ += n_samples
+                self.loss_curve_.append(self.loss_)
+                if self.verbose:
+                    print("Iteration %d, loss = %.8f" % (self.n_iter_, self.loss_))
+                if early_stopping:
+                    improved |= self._judge_validation(trainer, validation)
+                else:
+                    self._judge_loss()
+                self._optimizer.iteration_ends(self.t_)
+                stops = progress.step()
+                if self._no_improvement_count > self.n_iter_no_change:
+                    what = "Validation score" if early_stopping else "Training loss"
+                    message = "%s did not improve more than tol=%f for %d consecutive epochs." % (
+                        what,
+                        self.tol,
+                        self.n_iter_no_change,
+                    )
+                    if self._optimizer.trigger_stopping(message, self.verbose):
+                        break
+                    self._no_improvement_count = 0
+                if incremental or stops:
+                    break
+                if self.n_iter_ == self.max_iter:
+                    warnings.warn(
+                        "Stochastic Optimizer: Maximum iterations (%d) reached and the optimization hasn't "
+                        "converged yet." % self.max_iter,
+                        ConvergenceWarning,
+                    )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.")
+        finally:
+            draws.stream = trainer.stream() or draws.stream
+
+        self._optimizer.t = trainer.write_optimizer(self._optimizer.pairs())
+        if not early_stopping:
+            self.coefs_, self.intercepts_ = self._take(trainer)
+        else:
+            if improved:
+                self._best_coefs, self._best_intercepts = self._take(trainer, kept=True)
+            self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
+        progress.end()
+
+    def _rate(self):
+        """The learning rate of the next epoch, where no schedule of Steepest's says it."""
+        return self._optimizer.learning_rate if self.solver == "sgd" else float(self.learning_rate_init)
+
+    def _judge_validation(self, trainer, validation):
+        """Notes the score of the held-out rows; whether it is the best so far, and the parameters are kept."""
+        score = self._score(trainer, validation)
+        self.validation_scores_.append(score)
+        if self.verbose:
+            print("Validation score: %f" % score)
+        if score < self.best_validation_score_ + self.tol:
+            self._no_improvement_count += 1
+        else:
+            self._no_improvement_count = 0
+        if not score > self.best_validation_score_:
+            return False
+        self.best_validation_score_ = score
+        trainer.keep()
+        return True
+
+    def _judge_loss(self):
+        """Notes whether the training loss got better."""
+        if self.loss_curve_[-1] > self.best_loss_ - self.tol:
+            self._no_improvement_count += 1
+        else:
+            self._no_improvement_count = 0
+        if self.loss_curve_[-1] < self.best_loss_:
+            self.best_loss_ = self.loss_curve_[-1]
+
+    def _score(self, trainer, validation):
+        """Accuracy, or R2, of the trainer's network on rows that it does not learn from."""
+        dtype = np.dtype(self.dtype) if self.dtype is not None else self.coefs_[0].dtype
+        values = np.empty((len(validation.rows), self.n_outputs_), dtype)
+        trainer.predict(validation.rows, values)
+        if is_classifier(self):
+            return accuracy(validation.targets.are_right(values), validation.weights)
+        if not np.isfinite(values).all():
+            return np.nan
+        return r2(validation.targets.values, values, validation.weights)
+
+    def _check_extras(self, incremental):
+        """Refuses what does not go together."""
+        if self.solver == "lbfgs":
+            for name in ("dropout", "batch_norm"):
+                if getattr(self, name):
+                    raise ValueError(
+                        f"{name} does not go with solver='lbfgs', which compares gradients of one function: leave "
+                        "one of them out"
+                    )
+        if self.batch_norm and (incremental or self.warm_start):
+            raise ValueError(
+                "batch_norm does not go with partial_fit or warm_start: after a fit it is folded into the weights"
+            )
+
+    # ------------------------------------------------------------------ predicting
+
+    def _values(self, X):
+        """Predictions ``(n_samples, n_outputs)`` of checked rows."""
+        return self._plain_values(X, rows_of(X))
+
+    def _plain_values(self, X, rows=None):
+        """The same of plain rows, or None where they are not finite."""
+        network = self._network(X)
+        last = network["intercepts"][-1]
+        out = np.empty((X.shape[0], last.shape[0]), last.dtype)
+        return out if _core.predict_values(X if rows is None else rows, network, out) else None
+
+    def _network(self, X):
+        """The network as the core takes it, in the precision of the answer."""
+        coefs, intercepts = self.coefs_, self.intercepts_
+        dtype = coefs[0].dtype
+        if self.dtype is None:
+            dtype = np.result_type(dtype, X.dtype)
+        is_ready = all(a.dtype == dtype and a.flags.c_contiguous for a in coefs + intercepts)
+        if not is_ready:
+            coefs = [np.ascontiguousarray(c, dtype) for c in coefs]
+            intercepts = [np.ascontiguousarray(i, dtype) for i in intercepts]
+        return {
+            "coefs": coefs,
+            "intercepts": intercepts,
+            "activation": self.activation,
+            "output": self.out_activation_,
+            "n_jobs": thread_count(self.n_jobs),
+        }
+
+    def _is_plain(self, X):
+        """Whether rows are what the core takes as it is, so that nothing is left to check but that they are finite."""
+        return (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and X.shape[0] > 0
+            and X.flags.c_contiguous
+            and "coefs_" in self.__dict__
+            and X.dtype == self.coefs_[0].dtype
+            and X.shape[1] == self.n_features_in_
+            and "feature_names_in_" not in self.__dict__
+        )
+
+    def _checked(self, X):
+        check_is_fitted(self)
+        return validate_data(
+            self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
+        )
+
+    def _seed(self):
+        """Where dropout comes from: a number that ``random_state`` gives without being changed."""
+        return int(self._random_state.get_state()[1][0])
+
+    def _check_solver(self):
+        if self.solver not in STOCHASTIC_SOLVERS:
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. %s is not stochastic." % self.solver
+            )
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class Validation:
+    """Rows that are held out, what they should give, and how much each counts."""
+
+    def __init__(self, rows, targets, weights):
+        self.rows, self.targets, self.weights = rows, targets, weights
+
+
+def rows_of(X):
+    """Checked rows for the core: dense ones are used where they are, if they lie in C order."""
+    if scipy.sparse.issparse(X):
+        return _core.Rows.dense(np.ascontiguousarray(X.toarray()))
+    return _core.Rows.dense(np.ascontiguousarray(X))
+
+
+def lbfgs_message(iterations, why, max_iter):
+    """scikit-learn's warning of an L-BFGS that was stopped."""
+    advice = f"Increase the number of iterations to improve the convergence (max_iter={max_iter}).\n"
+    return (
+        f"lbfgs failed to converge after {iterations} iteration(s) (status=1):\n"
+        f"STOP: TOTAL NO. OF {why}\n\n"
+        f"{advice if iterations == max_iter else ''}"
+        "You might also want to scale the data as shown in:\n"
+        "    https://scikit-learn.org/stable/modules/preprocessing.html"
+    )
