@@ -61,7 +61,7 @@ impl<T: Float> Lbfgs<T> {
         loop {
             let (direction, slope) = self.direction(&gradient);
             let length = dot(&direction, &direction).sqrt();
-            let first = if self.steps.is_empty() { (1.0 / length).min(1.0) } else { 1.0 };
+            let first = if self.steps.is_empty() { 1.0 / length } else { 1.0 };
             let mut last = f64::NAN;
             let go = |t: f64, objective: &mut dyn Objective<T>| {
                 objective.parameters().copy_from_slice(&start);
