@@ -1,7 +1,7 @@
 //! Data sets: inputs as they are stored, and what is to be learnt from them.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::head::TargetRows;
 use crate::numbers::Numbers;
@@ -115,6 +115,8 @@ pub struct Dataset {
     n_features: usize,
     targets: Option<Targets>,
     weights: Option<Arc<[f64]>>,
+    /// The part of the inputs that are not zero, once it was asked for. Clones share it, too.
+    ink: Arc<OnceLock<f64>>,
     image: Option<(usize, usize)>,
 }
 
@@ -144,7 +146,14 @@ impl Dataset {
                 return Err(DatasetError::Label { row, label: labels[row], n_classes: names.len() });
             }
         }
-        Ok(Self { inputs: Arc::new(inputs), n_features, targets, weights: None, image: None })
+        Ok(Self {
+            inputs: Arc::new(inputs),
+            n_features,
+            targets,
+            weights: None,
+            ink: Arc::default(),
+            image: None,
+        })
     }
 
     /// Says that each row is an image of `height` x `width` grey pixels. Ignored when that is not the row's length.
@@ -194,6 +203,11 @@ impl Dataset {
     /// Whether rows come as bytes, stored or drawn.
     pub fn is_bytes(&self) -> bool {
         matches!(*self.inputs, Inputs::Bytes(_) | Inputs::Drawn { .. })
+    }
+
+    /// The part of the inputs that are not zero, which is looked for once.
+    pub(crate) fn ink(&self, look: impl FnOnce() -> f64) -> f64 {
+        *self.ink.get_or_init(look)
     }
 
     /// The targets, if there are any.
@@ -256,7 +270,7 @@ impl Dataset {
             }
         });
         let weights = self.weights.as_ref().map(|weights| gather(weights, 1, rows).into());
-        Self { inputs: Arc::new(inputs), targets, weights, ..*self }
+        Self { inputs: Arc::new(inputs), targets, weights, ink: Arc::default(), ..*self }
     }
 }
 
