@@ -158,13 +158,13 @@ class BaseMLP(CallbackSupport, BaseEstimator, ABC):
             while True:
                 loss, iterations, evaluations, is_done = trainer.lbfgs()
                 self.n_iter_, self.loss_ = iterations, np.float64(loss)
-                if progress.step() or is_done:
-                    break
+                stops = progress.step()
+                # In this order, as SciPy.
                 if iterations >= self.max_iter:
                     why = "ITERATIONS REACHED LIMIT"
-                    break
-                if evaluations > self.max_fun:
+                elif evaluations > self.max_fun:
                     why = "F,G EVALUATIONS EXCEEDS LIMIT"
+                if why or stops or is_done:
                     break
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.")

@@ -211,7 +211,9 @@ impl<T: Float + Element> Fit<T> {
             None => false,
         };
         if !fits {
-            return Err(value_error(format!("the network has {n_outputs} outputs, but y is not for as many")));
+            return Err(value_error(format!(
+                "the network has {n_outputs} outputs, but y is not for as many"
+            )));
         }
         let mut training = Training::new(&mut recipe, n_outputs, data.n_samples()).map_err(value_error)?;
         // As in scikit-learn, which looks at the parameters at the end.
