@@ -124,7 +124,7 @@ fn a_step_can_be_looked_at() {
 fn what_makes_no_sense_is_refused() {
     let data = sparse(50);
     let message = |text: &str, data: &Dataset| {
-        Plan::new(Recipe::parse(text, &[]).unwrap(), data).err().expect("refused").to_string()
+        Plan::new(Recipe::parse(text, &[]).unwrap(), data).expect_err("refused").to_string()
     };
     assert!(message("[data]\nnoise = 0.1", &data).contains("the inputs are sparse"));
     assert!(message("[augment]\nshift = 1", &data).contains("[augment] deforms images"));
