@@ -98,6 +98,7 @@ class BaseMLP(CallbackSupport, BaseEstimator, ABC):
                 "Solver produced non-finite parameter weights. The input data may contain large values and need "
                 "to be preprocessed."
             )
+        self._make_network()
         return self
 
     def _dtype_for(self, X):
@@ -337,47 +338,47 @@ class BaseMLP(CallbackSupport, BaseEstimator, ABC):
 
     def _values(self, X):
         """Predictions ``(n_samples, n_outputs)`` of checked rows of any type, of the type that NumPy's product would have."""
-        dtype = self.coefs_[0].dtype if self.dtype is not None else np.result_type(X.dtype, self.coefs_[0].dtype)
-        X = X.astype(dtype if dtype in (np.float32, np.float64) else np.float64, copy=False)
-        return self._plain_values(X, rows_of(X)).astype(dtype, copy=False)
-
-    def _plain_values(self, X, rows=None):
-        """The same of plain rows, or None where they are not finite."""
-        network = self._network(X)
-        last = network["intercepts"][-1]
-        out = np.empty((X.shape[0], last.shape[0]), last.dtype)
-        return out if _core.predict_values(X if rows is None else rows, network, out) else None
-
-    def _network(self, X):
-        """The network as the core takes it, in the precision of the answer."""
         coefs, intercepts = self.coefs_, self.intercepts_
-        dtype = coefs[0].dtype
-        if self.dtype is None:
-            dtype = np.result_type(dtype, X.dtype)
-        is_ready = all(a.dtype == dtype and a.flags.c_contiguous for a in coefs + intercepts)
-        if not is_ready:
-            coefs = [np.ascontiguousarray(c, dtype) for c in coefs]
-            intercepts = [np.ascontiguousarray(i, dtype) for i in intercepts]
-        return {
-            "coefs": coefs,
-            "intercepts": intercepts,
-            "activation": self.activation,
-            "output": self.out_activation_,
-            "n_jobs": thread_count(self.n_jobs),
-        }
-
-    def _is_plain(self, X):
-        """Whether rows are what the core takes as it is, so that nothing is left to check but that they are finite."""
-        return (
-            type(X) is np.ndarray
-            and X.ndim == 2
-            and X.shape[0] > 0
-            and X.flags.c_contiguous
-            and "coefs_" in self.__dict__
-            and X.dtype == self.coefs_[0].dtype
-            and X.shape[1] == self.n_features_in_
-            and "feature_names_in_" not in self.__dict__
+        wanted = coefs[0].dtype if self.dtype is not None else np.result_type(X.dtype, coefs[0].dtype)
+        dtype = wanted if wanted in (np.float32, np.float64) else np.dtype(np.float64)
+        coefs = [np.ascontiguousarray(c, dtype) for c in coefs]
+        intercepts = [np.ascontiguousarray(i, dtype) for i in intercepts]
+        network = _core.Network(
+            coefs, intercepts, self.activation, self.out_activation_, thread_count(self.n_jobs)
         )
+        out = np.empty((X.shape[0], intercepts[-1].shape[0]), dtype)
+        network.values(rows_of(X.astype(dtype, copy=False)), out)
+        return out.astype(wanted, copy=False)
+
+    def _quick_values(self, X):
+        """The same of rows that need no checks, or None where there are some to be made."""
+        network = self._quick_network(X)
+        if network is None:
+            return None
+        out = np.empty((X.shape[0], self.n_outputs_), X.dtype)
+        is_done = network.quick_values(X, self.coefs_, self.intercepts_, self.activation, out)
+        return out if is_done else None
+
+    def _quick_network(self, X):
+        """The network as it was at the end of the fit, for arrays without names."""
+        if type(X) is np.ndarray and X.ndim == 2 and "feature_names_in_" not in self.__dict__:
+            return self.__dict__.get("_network")
+        return None
+
+    def _make_network(self):
+        """Prepares single predictions, which look at the arrays where they are."""
+        self._network = _core.Network(
+            self.coefs_, self.intercepts_, self.activation, self.out_activation_, thread_count(self.n_jobs)
+        )
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_network"}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "coefs_" in self.__dict__:
+            self._make_network()
 
     def _checked(self, X):
         check_is_fitted(self)
@@ -409,10 +410,13 @@ class Validation:
 
 
 def rows_of(X):
-    """Checked rows for the core: dense ones are used where they are, if they lie in C order."""
-    if scipy.sparse.issparse(X):
-        return _core.Rows.dense(np.ascontiguousarray(X.toarray()))
-    return _core.Rows.dense(np.ascontiguousarray(X))
+    """Checked rows for the core: used where they are, if they lie in C order, or in the order of rows if they are sparse."""
+    if not scipy.sparse.issparse(X):
+        return _core.Rows.dense(np.ascontiguousarray(X))
+    indices = np.ascontiguousarray(X.indices, np.int32)
+    if X.format == "csr":
+        return _core.Rows.csr(X.data, indices, X.indptr.tolist(), X.shape[1])
+    return _core.Rows.csc(X.data, indices, X.indptr.tolist(), X.shape[0])
 
 
 def lbfgs_message(iterations, why, max_iter):

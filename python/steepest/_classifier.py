@@ -11,7 +11,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from steepest import _core
 from steepest._base import BaseMLP, Validation, rows_of, with_callbacks
 from steepest._targets import Classes, Numbers
 
@@ -222,9 +221,10 @@ n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activatio
 
     def predict(self, X):
         """The class of each row of X, or for several labels an indicator matrix."""
-        if self._is_plain(X) and self._label_binarizer.y_type_ in ("binary", "multiclass"):
+        network = self._quick_network(X)
+        if network is not None and self._label_binarizer.y_type_ != "multilabel-indicator":
             labels = np.empty(X.shape[0], np.int64)
-            if _core.predict_classes(X, self._network(X), labels):
+            if network.quick_classes(X, self.coefs_, self.intercepts_, self.activation, labels):
                 return self.classes_.take(labels, mode="clip")
         values = self._values(self._checked(X))
         if self.n_outputs_ == 1:
@@ -233,7 +233,7 @@ n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activatio
 
     def predict_proba(self, X):
         """The probability of each class for each row of X, ``(n_samples, n_classes)``, in the order of ``classes_``."""
-        values = self._plain_values(X) if self._is_plain(X) else None
+        values = self._quick_values(X)
         if values is None:
             values = self._values(self._checked(X))
         if self.n_outputs_ == 1:

@@ -141,7 +141,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def predict(self, X):
         """The numbers of each row of X, ``(n_samples,)`` or ``(n_samples, n_outputs)``."""
-        values = self._plain_values(X) if self._is_plain(X) else None
+        values = self._quick_values(X)
         if values is None:
             values = self._values(self._checked(X))
         return values.ravel() if values.shape[1] == 1 else values

@@ -32,6 +32,11 @@ impl<T: Element> Lent<T> {
         }
     }
 
+    /// How many dimensions the array has.
+    pub fn dimensions(&self) -> usize {
+        self.0.dimensions()
+    }
+
     /// For a data set.
     pub fn into_numbers(self) -> Numbers<T>
     where

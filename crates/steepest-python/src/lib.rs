@@ -23,7 +23,7 @@ mod _core {
     #[pymodule_export]
     use super::data::Rows;
     #[pymodule_export]
-    use super::predict::{predict_classes, predict_values};
+    use super::predict::Network;
     #[pymodule_export]
     use super::stream::Stream;
     #[pymodule_export]
