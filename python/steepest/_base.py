@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -56,7 +56,11 @@ class BaseMLP(CallbackSupport, BaseEstimator, ABC):
         "batch_norm": ["boolean"],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64}), None],
-        "n_jobs": [Integral, None],
+        "n_jobs": [
+            Interval(Integral, None, -1, closed="right"),
+            Interval(Integral, 1, None, closed="left"),
+            None,
+        ],
         "callbacks": [callable, "array-like", None],
     }
 
@@ -195,7 +199,10 @@ class BaseMLP(CallbackSupport, BaseEstimator, ABC):
                 held_out_weights = None if weights is None else weights[held_out]
                 validation = Validation(rows.select(held_out), targets.select(held_out), held_out_weights)
             else:
-                validation = self._given_validation(validation_data)
+                try:
+                    validation = self._given_validation(validation_data)
+                except (TypeError, ValueError) as error:
+                    raise ValueError(f"validation_data is no pair (X, y) that fits X and y: {error}") from error
 
         if self.batch_size == "auto":
             batch_size = min(200, n_samples)
@@ -213,12 +220,15 @@ class BaseMLP(CallbackSupport, BaseEstimator, ABC):
             trainer.read_optimizer(self._optimizer.t, self._optimizer.pairs())
         progress.begin(trainer)
         improved = False
+        # As in scikit-learn: of single precision if all that it is made of is.
+        is_single = weights is None and targets.is_single and self.coefs_[0].dtype == np.float32
+        loss_type = np.float32 if is_single else np.float64
         try:
             self.n_iter_ = 0
             for _ in range(self.max_iter):
                 if self.learning_rate not in SCHEDULES:
                     trainer.set_rate(self._rate())
-                self.loss_ = targets.loss_type(self.coefs_)(trainer.epoch())
+                self.loss_ = loss_type(trainer.epoch())
                 self.n_iter_ += 1
                 self.t_ += n_samples
                 self.loss_curve_.append(self.loss_)
@@ -379,6 +389,22 @@ class BaseMLP(CallbackSupport, BaseEstimator, ABC):
         super().__setstate__(state)
         if "coefs_" in self.__dict__:
             self._make_network()
+
+    def _checked_pair(self, X, y, reset, y_numeric=False):
+        """Rows and targets, checked as scikit-learn does."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=y_numeric,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
 
     def _checked(self, X):
         check_is_fitted(self)
