@@ -226,8 +226,8 @@ class BaseMLP(CallbackSupport, BaseEstimator, ABC):
         try:
             self.n_iter_ = 0
             for _ in range(self.max_iter):
-                if self.learning_rate not in SCHEDULES:
-                    trainer.set_rate(self._rate())
+                if self.solver == "sgd" and self.learning_rate not in SCHEDULES:
+                    trainer.set_rate(self._optimizer.learning_rate)
                 self.loss_ = loss_type(trainer.epoch())
                 self.n_iter_ += 1
                 self.t_ += n_samples
@@ -273,10 +273,6 @@ class BaseMLP(CallbackSupport, BaseEstimator, ABC):
                 self._best_coefs, self._best_intercepts = self._take(trainer, kept=improved)
             self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
         progress.end()
-
-    def _rate(self):
-        """The learning rate of the next epoch, where no schedule of Steepest's says it."""
-        return self._optimizer.learning_rate if self.solver == "sgd" else float(self.learning_rate_init)
 
     def _judge_validation(self, trainer, validation):
         """Notes the score of the held-out rows; whether it is the best so far, and the parameters are kept."""

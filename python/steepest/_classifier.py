@@ -285,6 +285,8 @@ n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activatio
     def _targets(self, y):
         """Checked labels as the core takes them."""
         if self._label_binarizer.y_type_.startswith("multilabel"):
+            if self.label_smoothing:
+                raise ValueError("label_smoothing is for one class a row, but rows have several labels: leave it out")
             return Numbers(self._label_binarizer.transform(y))
         labels = np.searchsorted(self.classes_, y)
         one_each = self.loss == "binary_log_loss" and len(self.classes_) > 2

@@ -24,12 +24,31 @@ impl<T: Float> Kernel for ColumnSums<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
+        // Several registers at a time, so that one sum need not wait for the one before.
+        const SUMS: usize = 4;
         let lanes = T::Register::<S>::LANES;
         let n_out = self.d_b.len();
-        for (i, d_b) in self.d_b.chunks_mut(lanes).enumerate() {
+        let wide = n_out - n_out % (SUMS * lanes);
+        let (many, rest) = self.d_b.split_at_mut(wide);
+        for (i, d_b) in many.chunks_exact_mut(SUMS * lanes).enumerate() {
+            let first = i * SUMS * lanes;
+            let mut sums: [_; SUMS] =
+                std::array::from_fn(|s| load::<S, T>(&d_b[s * lanes..(s + 1) * lanes], T::ZERO));
+            for row in self.delta.chunks_exact(n_out) {
+                let row = &row[first..first + SUMS * lanes];
+                for (sum, row) in sums.iter_mut().zip(row.chunks_exact(lanes)) {
+                    *sum = sum.add(load::<S, T>(row, T::ZERO));
+                }
+            }
+            for (sum, d_b) in sums.into_iter().zip(d_b.chunks_exact_mut(lanes)) {
+                store::<S, T>(sum, d_b);
+            }
+        }
+        for (i, d_b) in rest.chunks_mut(lanes).enumerate() {
+            let first = wide + i * lanes;
             let mut sums = load::<S, T>(d_b, T::ZERO);
             for row in self.delta.chunks_exact(n_out) {
-                sums = sums.add(load::<S, T>(&row[i * lanes..i * lanes + d_b.len()], T::ZERO));
+                sums = sums.add(load::<S, T>(&row[first..first + d_b.len()], T::ZERO));
             }
             store::<S, T>(sums, d_b);
         }

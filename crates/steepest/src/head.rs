@@ -213,7 +213,7 @@ impl Head {
             }
             TargetRows::Classes(labels) => {
                 for (delta, &class) in delta.iter_mut().zip(labels) {
-                    *delta -= T::from_f64(f64::from(class));
+                    *delta -= T::from_f64(self.smoothed(f64::from(class)));
                 }
             }
             TargetRows::Values(y) => {
@@ -235,6 +235,11 @@ impl Head {
         for (delta, &weight) in delta.chunks_exact_mut(n).zip(weights.unwrap_or_default()) {
             delta.iter_mut().for_each(|delta| *delta *= T::from_f64(weight));
         }
+    }
+
+    /// What a target of 0 or 1 becomes by label smoothing. One unit stands for two classes.
+    pub(crate) fn smoothed(&self, y: f64) -> f64 {
+        (1.0 - self.label_smoothing) * y + self.label_smoothing / self.n_outputs.max(2) as f64
     }
 
     /// [`Head::forward`], [`Head::delta`] and [`Head::score`] in one pass, for the commonest case: one of a few classes, and
