@@ -206,7 +206,7 @@ fn regression<T: Stored>(
 }
 
 /// Saves the model, then what there is to know of it: with that, the run is finished. Returns the model's SHA-256.
-fn save<T: Stored>(run: &Run<T>, outcome: &Outcome) -> Result<String> {
+pub fn save<T: Stored>(run: &Run<T>, outcome: &Outcome) -> Result<String> {
     run.record.sync_log()?;
     let model_sha256 = save_model(&run.session.model(), &run.record.folder.file(MODEL))?;
     let summary = summary(run, outcome, &model_sha256);
