@@ -2,9 +2,13 @@
 //!
 //! A door without maths: arrays go in and out, the core does the work without Python's lock, and Ctrl-C is heard in between.
 
+mod command_line;
 mod data;
+mod data_set;
 mod lent;
+mod model;
 mod predict;
+mod run;
 mod stream;
 mod trainer;
 
@@ -21,9 +25,17 @@ fn value_error(error: impl Display) -> PyErr {
 #[pymodule]
 mod _core {
     #[pymodule_export]
+    use super::command_line::run_command_line;
+    #[pymodule_export]
     use super::data::Rows;
     #[pymodule_export]
+    use super::data_set::DataSet;
+    #[pymodule_export]
+    use super::model::PyModel;
+    #[pymodule_export]
     use super::predict::{predict_classes, predict_values};
+    #[pymodule_export]
+    use super::run::train;
     #[pymodule_export]
     use super::stream::Stream;
     #[pymodule_export]
