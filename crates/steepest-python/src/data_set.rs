@@ -4,9 +4,9 @@ use pyo3::prelude::*;
 use steepest::{Dataset, Inputs, Targets};
 use steepest_io::{ArrayNames, CsvOptions, DataSpec, LoadOptions, Part, RowRange, load_part};
 
+use crate::errors::{data_error, value_error};
 use crate::lent::{Lent, write};
 use crate::model::rows;
-use crate::value_error;
 
 /// A data set in memory.
 #[pyclass(module = "steepest._core", frozen)]
@@ -38,7 +38,7 @@ impl DataSet {
             ..steepest_cli::load_options(offline)
         };
         let part = if test_part { Part::Test } else { Part::Train };
-        let data = py.detach(|| load_part(&spec, part, &options)).map_err(value_error)?;
+        let data = py.detach(|| load_part(&spec, part, &options)).map_err(data_error)?;
         Ok(Self { data, name })
     }
 

@@ -5,6 +5,7 @@
 mod command_line;
 mod data;
 mod data_set;
+mod errors;
 mod lent;
 mod model;
 mod predict;
@@ -12,15 +13,9 @@ mod run;
 mod stream;
 mod trainer;
 
-use std::fmt::Display;
-
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// An error of the core as Python's `ValueError`.
-fn value_error(error: impl Display) -> PyErr {
-    PyValueError::new_err(error.to_string())
-}
+use errors::value_error;
 
 #[pymodule]
 mod _core {

@@ -3,21 +3,19 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use steepest::{
     AnyModel, Dataset, Float, Inputs, Model, Network, NetworkSpec, Pool, Precision, Predictor, Recipe,
     all_finite,
 };
 use steepest_io::{
-    DataSpec, KnownColumns, KnownTarget, LoadOptions, ModelError, TableOptions, load_noted, load_table,
-    save_noted,
+    DataSpec, KnownColumns, KnownTarget, LoadOptions, TableOptions, load_noted, load_table, save_noted,
 };
 
 use crate::data_set::DataSet;
+use crate::errors::{data_error, model_error, value_error};
 use crate::lent::{Lent, write};
 use crate::trainer::{Arrays, read_layers, write_layers};
-use crate::value_error;
 
 /// Rows up to which a prediction is made by what was prepared, on one thread.
 const FEW: usize = 64;
@@ -267,7 +265,7 @@ impl PyModel {
             })?;
             let spec = DataSpec::parse(path).map_err(value_error)?;
             let known = TableOptions::Known { columns: KnownColumns::of_model(columns), target };
-            let table = load_table(&spec, &LoadOptions::default(), &known).map_err(value_error)?;
+            let table = load_table(&spec, &LoadOptions::default(), &known).map_err(data_error)?;
             let table = table.ok_or_else(|| value_error(format!("{path} is no table (a CSV or Parquet file)")))?;
             columns.encode(&table, &model.classes, model.recipe.precision).map_err(value_error)
         })
@@ -343,18 +341,4 @@ fn with_biases<T: Float>(network: &Network<T>) -> Network<T> {
         }
     }
     own
-}
-
-/// As Python says it: files that are not there are `FileNotFoundError`, contents that are wrong `ValueError`.
-fn model_error(error: ModelError) -> PyErr {
-    match error {
-        ModelError::Io { path, source } => match source.raw_os_error() {
-            Some(number) => {
-                let text = source.to_string();
-                PyOSError::new_err((number, text, path))
-            }
-            None => PyOSError::new_err(format!("{}: {source}", path.display())),
-        },
-        other => value_error(other),
-    }
 }
