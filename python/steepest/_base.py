@@ -21,6 +21,7 @@ from steepest._random import stream_of
 from steepest._recipe import SCHEDULES, recipe_of
 from steepest._scores import accuracy, r2
 from steepest._split import split_rows
+from steepest._targets import Numbers
 from steepest._threads import thread_count
 
 STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw")
@@ -122,7 +123,7 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
             stream.fill_uniform(limit, intercept)
             self.coefs_.append(coef)
             self.intercepts_.append(intercept)
-        self._best_coefs, self._best_intercepts = self.coefs_, self.intercepts_
+        self._best_coefs, self._best_intercepts = list(self.coefs_), list(self.intercepts_)
         if self.solver in STOCHASTIC_SOLVERS:
             self.loss_curve_ = []
             self._no_improvement_count = 0
@@ -158,14 +159,14 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
         try:
             while True:
                 loss, iterations, evaluations, is_done = trainer.lbfgs()
-                self.n_iter_, self.loss_ = iterations, loss
-                if progress.step() or is_done:
-                    break
+                self.n_iter_, self.loss_ = iterations, np.float64(loss)
+                stops = progress.step()
+                # In this order, as SciPy.
                 if iterations >= self.max_iter:
                     why = "ITERATIONS REACHED LIMIT"
-                    break
-                if evaluations > self.max_fun:
+                elif evaluations > self.max_fun:
                     why = "F,G EVALUATIONS EXCEEDS LIMIT"
+                if why or stops or is_done:
                     break
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.")
@@ -218,7 +219,7 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
             for _ in range(self.max_iter):
                 if self.learning_rate not in SCHEDULES:
                     trainer.set_rate(self._rate())
-                self.loss_ = trainer.epoch()
+                self.loss_ = targets.loss_type(self.coefs_)(trainer.epoch())
                 self.n_iter_ += 1
                 self.t_ += n_samples
                 self.loss_curve_.append(self.loss_)
@@ -257,8 +258,10 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
         if not early_stopping:
             self.coefs_, self.intercepts_ = self._take(trainer)
         else:
-            if improved:
-                self._best_coefs, self._best_intercepts = self._take(trainer, kept=True)
+            # As in scikit-learn, where a warm start trains the best parameters of the last fit in place: if none is better
+            # now, these are not the best ones but the last.
+            if improved or self.coefs_ is self._best_coefs:
+                self._best_coefs, self._best_intercepts = self._take(trainer, kept=improved)
             self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
         progress.end()
 
@@ -302,6 +305,22 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
             return np.nan
         return r2(validation.targets.values, values, validation.weights)
 
+    def _loss_grad_lbfgs(
+        self, packed_coef_inter, X, y, sample_weight, activations, deltas, coef_grads, intercept_grads
+    ):
+        """Loss and gradient at packed parameters, by the name and with the arguments that scikit-learn's tests know."""
+        start = 0
+        for arrays in self.coefs_, self.intercepts_:
+            for i, array in enumerate(arrays):
+                packed = packed_coef_inter[start : start + array.size]
+                arrays[i] = np.array(packed, array.dtype).reshape(array.shape)
+                start += array.size
+        rows = Numbers(np.asarray(y)).add_to(rows_of(X))
+        if sample_weight is not None:
+            rows = rows.with_weights(np.ascontiguousarray(sample_weight, np.float64))
+        loss = self._trainer(rows, "full", 1).gradient(coef_grads, intercept_grads)
+        return loss, np.hstack([gradient.ravel() for gradient in coef_grads + intercept_grads])
+
     def _check_extras(self, incremental):
         """Refuses what does not go together."""
         if self.solver == "lbfgs":
@@ -319,8 +338,10 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
     # ------------------------------------------------------------------ predicting
 
     def _values(self, X):
-        """Predictions ``(n_samples, n_outputs)`` of checked rows."""
-        return self._plain_values(X, rows_of(X))
+        """Predictions ``(n_samples, n_outputs)`` of checked rows of any type, of the type that NumPy's product would have."""
+        dtype = self.coefs_[0].dtype if self.dtype is not None else np.result_type(X.dtype, self.coefs_[0].dtype)
+        X = X.astype(dtype if dtype in (np.float32, np.float64) else np.float64, copy=False)
+        return self._plain_values(X, rows_of(X)).astype(dtype, copy=False)
 
     def _plain_values(self, X, rows=None):
         """The same of plain rows, or None where they are not finite."""
@@ -362,13 +383,12 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
 
     def _checked(self, X):
         check_is_fitted(self)
-        return validate_data(
-            self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
-        )
+        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
 
     def _seed(self):
         """Where dropout comes from: a number that ``random_state`` gives without being changed."""
-        return int(self._random_state.get_state()[1][0])
+        state = self._random_state.get_state(legacy=False)["state"]
+        return int(state["key"][0]) if "key" in state else 0
 
     def _check_solver(self):
         if self.solver not in STOCHASTIC_SOLVERS:

@@ -16,7 +16,7 @@ def stream_of(random_state):
     state = random_state.get_state(legacy=False)
     if state["bit_generator"] != "MT19937":
         # A RandomState of another generator seeds one: its own numbers are known to NumPy alone.
-        seed = random_state.randint(2**32, dtype=np.uint32)
+        seed = random_state.randint(2**32 - 1, dtype=np.uint32)
         state = np.random.RandomState(seed).get_state(legacy=False)
         random_state = None
     words = state["state"]

@@ -4,7 +4,6 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from steepest._base import BaseMLP, Validation, rows_of, with_callbacks
@@ -118,7 +117,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """
         return self._fit(X, y, sample_weight=sample_weight, validation_data=validation_data)
 
-    @available_if(lambda est: est._check_solver())
+    # Also with L-BFGS, as in scikit-learn: then it is a fit that begins where the last one ended.
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):

@@ -23,6 +23,10 @@ class Classes:
         """Those of some rows."""
         return Classes(self.labels[rows], self.n_classes, self.one_each)
 
+    def loss_type(self, coefs):
+        """The type of losses."""
+        return np.float64
+
     def are_right(self, values):
         """Which rows are predicted correctly."""
         predicted = values[:, 0] > 0.5 if self.n_outputs == 1 else values.argmax(axis=1)
@@ -35,6 +39,7 @@ class Numbers:
     labels = None
 
     def __init__(self, values):
+        self.dtype = values.dtype
         self.values = np.ascontiguousarray(values.reshape(len(values), -1), np.float64)
         self.n_outputs = self.values.shape[1]
 
@@ -44,7 +49,11 @@ class Numbers:
 
     def select(self, rows):
         """Those of some rows."""
-        return Numbers(self.values[rows])
+        return Numbers(self.values[rows].astype(self.dtype))
+
+    def loss_type(self, coefs):
+        """The type of losses: as in scikit-learn single precision if all that it is made of is."""
+        return np.result_type(self.dtype, coefs[0].dtype).type if self.dtype == np.float32 else np.float64
 
     def are_right(self, values):
         """Which rows have all labels predicted correctly."""

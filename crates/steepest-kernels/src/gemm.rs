@@ -30,7 +30,7 @@ use crate::walks::{tiles, with_constant};
 use crate::{AlignedVec, Float};
 
 /// The most terms that are summed in registers before they are added to C: a strip of B fits the first cache.
-const DEPTH: usize = 256;
+pub(crate) const DEPTH: usize = 256;
 /// Rows of A that are packed at a time: half a megabyte of numbers in single precision.
 const HEIGHT: usize = 512;
 

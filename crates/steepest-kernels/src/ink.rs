@@ -1,7 +1,7 @@
-//! Where rows of bytes are not zero.
+//! Where rows of bytes or numbers are not zero.
 
 use crate::Float;
-use crate::simd::{Element, Kernel, Registers, Simd, dispatch};
+use crate::simd::{Element, Kernel, Registers, Simd, Stored, dispatch};
 
 /// Puts into `out` the columns at which to load a register: those from which any of `R` rows of `width` elements has ink
 /// within a whole register.
@@ -59,7 +59,7 @@ pub fn rows_with_ink<S: Simd, T: Float, X: Element<T>, const V: usize>(
     out.truncate(found);
 }
 
-/// For each column of a block of rows, a bit for each row whose byte is not zero there.
+/// For each column of a block of rows, a bit for each row that is not zero there.
 #[derive(Clone, Debug, Default)]
 pub struct Ink {
     pub(crate) columns: Vec<u64>,
@@ -73,24 +73,24 @@ impl Ink {
     ///
     /// # Panics
     /// When there are more than [`Ink::ROWS`].
-    pub fn find(&mut self, x: &[u8], n_in: usize) {
+    pub fn find<X: Stored>(&mut self, x: &[X], n_in: usize) {
         assert!(x.len() <= Self::ROWS * n_in);
         dispatch(Find { x, n_in, columns: &mut self.columns });
     }
 
-    /// How many bytes are not zero.
+    /// How many elements are not zero.
     pub fn count(&self) -> usize {
         self.columns.iter().map(|rows| rows.count_ones() as usize).sum()
     }
 }
 
-struct Find<'a> {
-    x: &'a [u8],
+struct Find<'a, X> {
+    x: &'a [X],
     n_in: usize,
     columns: &'a mut Vec<u64>,
 }
 
-impl Kernel for Find<'_> {
+impl<X: Stored> Kernel for Find<'_, X> {
     type Output = ();
 
     #[inline(always)]
@@ -100,15 +100,7 @@ impl Kernel for Find<'_> {
         columns.resize(n_in.next_multiple_of(64), 0);
         for (i, square) in columns.as_chunks_mut::<64>().0.iter_mut().enumerate() {
             for (row, bits) in x.chunks_exact(n_in).zip(&mut *square) {
-                let bytes = &row[i * 64..n_in.min((i + 1) * 64)];
-                *bits = match bytes.as_array() {
-                    Some(bytes) => S::nonzero(bytes),
-                    None => {
-                        let mut padded = [0; 64];
-                        padded[..bytes.len()].copy_from_slice(bytes);
-                        S::nonzero(&padded)
-                    }
-                };
+                *bits = X::nonzero::<S>(&row[i * 64..n_in.min((i + 1) * 64)]);
             }
             transpose_bits(square);
         }
@@ -182,21 +174,31 @@ mod tests {
         }
     }
 
+    /// Finds the ink of `x`, which has it where the bytes have.
+    fn check_columns<X: Stored>(set: InstructionSet, x: &[X], bytes: &[u8], width: usize) {
+        let (rows, mut ink) = (bytes.len() / width, Ink::default());
+        dispatch_on(set, Find { x, n_in: width, columns: &mut ink.columns });
+        assert_eq!(ink.count(), bytes.iter().filter(|&&x| x != 0).count());
+        for (column, bits) in ink.columns.iter().enumerate() {
+            for row in 0..64 {
+                let has_ink = row < rows && bytes[row * width + column] != 0;
+                assert_eq!(bits >> row & 1 == 1, has_ink, "{set:?}: row {row}, column {column}");
+            }
+        }
+    }
+
     #[test]
     fn each_column_knows_its_rows() {
         for (rows, width) in [(1, 1), (3, 64), (64, 131), (64, 784), (33, 63)] {
-            let x: Vec<u8> =
+            let bytes: Vec<u8> =
                 (0..rows * width).map(|i| if i * i % 7 < 2 { (i % 255) as u8 } else { 0 }).collect();
+            let numbers: Vec<f32> = bytes.iter().map(|&x| if x == 9 { f32::NAN } else { x.into() }).collect();
+            let zeros_of_both_signs: Vec<f64> =
+                bytes.iter().map(|&x| if x == 0 { -0.0 } else { -f64::from(x) }).collect();
             for set in InstructionSet::available() {
-                let mut ink = Ink::default();
-                dispatch_on(set, Find { x: &x, n_in: width, columns: &mut ink.columns });
-                assert_eq!(ink.count(), x.iter().filter(|&&x| x != 0).count());
-                for (column, bits) in ink.columns.iter().enumerate() {
-                    for row in 0..64 {
-                        let has_ink = row < rows && x[row * width + column] != 0;
-                        assert_eq!(bits >> row & 1 == 1, has_ink, "{set:?}: row {row}, column {column}");
-                    }
-                }
+                check_columns(set, &bytes, &bytes, width);
+                check_columns(set, &numbers, &bytes, width);
+                check_columns(set, &zeros_of_both_signs, &bytes, width);
             }
         }
     }

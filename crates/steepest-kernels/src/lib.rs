@@ -45,7 +45,7 @@ pub use pool::Pool;
 pub use products::{
     Inputs, affine, affine_turned, backpropagate, is_large, weight_gradient, weight_gradient_turned,
 };
-pub use simd::{Element, InstructionSet, instruction_set, prefetch_slice};
+pub use simd::{Element, InstructionSet, Stored, instruction_set, prefetch_slice};
 pub use softmax::{
     SoftmaxShift, add_column_exps, count_first_largest, maximum, softmax_columns, softmax_rows,
 };

@@ -3,7 +3,7 @@
 
 use crate::Float;
 use crate::gemm::{Gemm, Matrix};
-use crate::simd::{Element, dispatch};
+use crate::simd::{Element, InstructionSet, dispatch, dispatch_on, instruction_set};
 use crate::walks::{Affine, Combine};
 
 /// Inputs of a layer, `(rows, n_in)` row-major.
@@ -106,6 +106,17 @@ pub fn weight_gradient<T: Float, X: Element<T>>(
 /// # Panics
 /// When the slices do not have these shapes.
 pub fn affine_turned<T: Float>(inputs: Inputs<T, T>, w_t: &[T], bias: Option<&[T]>, out: &mut [T]) {
+    affine_turned_on(instruction_set(), inputs, w_t, bias, out);
+}
+
+/// [`affine_turned`] with one instruction set of those available.
+pub(crate) fn affine_turned_on<T: Float>(
+    set: InstructionSet,
+    inputs: Inputs<T, T>,
+    w_t: &[T],
+    bias: Option<&[T]>,
+    out: &mut [T],
+) {
     let Inputs { x, n_in, factor } = inputs;
     let (rows, n_out) = (x.len() / n_in, w_t.len() / n_in);
     assert!(x.len() == rows * n_in && w_t.len() == n_out * n_in && out.len() == rows * n_out);
@@ -113,11 +124,12 @@ pub fn affine_turned<T: Float>(inputs: Inputs<T, T>, w_t: &[T], bias: Option<&[T
     if is_large::<T>(n_in, n_out) {
         let (a, b) =
             (Matrix { numbers: x, strides: (n_in, 1) }, Matrix { numbers: w_t, strides: (n_out, 1) });
-        dispatch(Gemm { a, b, k: n_in, n: n_out, factor, bias, add: false, c: out });
+        dispatch_on(set, Gemm { a, b, k: n_in, n: n_out, factor, bias, add: false, c: out });
         return;
     }
     let at = (n_in, 1);
-    dispatch(Combine { c: x, at, terms: n_in, y: w_t, width: n_out, factor, bias, out, add: false });
+    let add = false;
+    dispatch_on(set, Combine { c: x, at, terms: n_in, y: w_t, width: n_out, factor, bias, out, add });
 }
 
 /// [`weight_gradient`] for transposed weights.
@@ -201,7 +213,6 @@ pub fn is_large<T: Float>(n_in: usize, n_out: usize) -> bool {
 pub(crate) mod tests {
     use super::*;
     use crate::reference::{self, assert_close};
-    use crate::simd::{InstructionSet, dispatch_on};
 
     /// Numbers without a pattern, in -1..1.
     pub fn numbers<T: Float>(n: usize, seed: u64) -> Vec<T> {

@@ -81,8 +81,42 @@ pub trait Registers<T: Float>: Copy {
     unsafe fn transpose(rows: &[*const T; MAX_LANES], to: *mut T, stride: usize);
 }
 
+/// What inputs may be stored as: numbers or bytes.
+pub trait Stored: Copy + Sync {
+    /// Which of at most 64 elements are not zero, the first in the lowest bit. What is not a number is not zero.
+    fn nonzero<S: Simd>(elements: &[Self]) -> u64;
+}
+
+impl<T: Float> Stored for T {
+    #[inline(always)]
+    fn nonzero<S: Simd>(elements: &[T]) -> u64 {
+        let (lanes, zero) = (T::Register::<S>::LANES, T::Register::<S>::splat(T::ZERO));
+        let mut zeros = 0;
+        for (i, elements) in elements.chunks(lanes).enumerate() {
+            zeros |= u64::from(load::<S, T>(elements, T::ONE).equal(zero)) << (i * lanes);
+        }
+        !zeros & (!0 >> (64 - elements.len()))
+    }
+}
+
+impl Stored for u8 {
+    #[inline(always)]
+    fn nonzero<S: Simd>(elements: &[u8]) -> u64 {
+        match elements.as_array() {
+            Some(bytes) => S::nonzero(bytes),
+            None => {
+                let mut padded = [0; 64];
+                padded[..elements.len()].copy_from_slice(elements);
+                S::nonzero(&padded)
+            }
+        }
+    }
+}
+
 /// What inputs may be stored as, where the arithmetic is in `T`: numbers of that type, or bytes.
-pub trait Element<T: Float>: Copy + Sync {
+pub trait Element<T: Float>: Stored {
+    /// As a number.
+    fn number(self) -> T;
     /// # Safety
     /// `R::LANES` elements can be read from `p`.
     unsafe fn load<R: Registers<T>>(p: *const Self) -> R;
@@ -101,6 +135,10 @@ pub trait Element<T: Float>: Copy + Sync {
 }
 
 impl<T: Float> Element<T> for T {
+    #[inline(always)]
+    fn number(self) -> T {
+        self
+    }
     #[inline(always)]
     unsafe fn load<R: Registers<T>>(p: *const T) -> R {
         // SAFETY: passed on to the caller.
@@ -123,6 +161,10 @@ impl<T: Float> Element<T> for T {
 }
 
 impl<T: Float> Element<T> for u8 {
+    #[inline(always)]
+    fn number(self) -> T {
+        T::from_u8(self)
+    }
     #[inline(always)]
     unsafe fn load<R: Registers<T>>(p: *const u8) -> R {
         // SAFETY: passed on to the caller.

@@ -4,9 +4,10 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use pyo3::buffer::Element;
+use pyo3::exceptions::PyZeroDivisionError;
 use pyo3::prelude::*;
 use steepest::{
-    BatchSize, Batches, Dataset, Float, Layer, Network, NetworkSpec, Precision, Recipe, Training,
+    BatchSize, Batches, Dataset, Float, Layer, Network, NetworkSpec, Precision, Recipe, Targets, Training,
 };
 
 use crate::data::Rows;
@@ -85,6 +86,9 @@ impl Trainer {
                 let end = Instant::now() + DEAF;
                 with_fit!(self, fit => loop {
                     let step = fit.trainer.step().map_err(value_error)?;
+                    if step.weight == 0.0 {
+                        return Err(PyZeroDivisionError::new_err("Weights sum to zero, can't be normalized"));
+                    }
                     loss += step.loss * step.n_samples as f64;
                     n += step.n_samples;
                     if step.ends_epoch || Instant::now() > end {
@@ -110,6 +114,16 @@ impl Trainer {
                 let (evaluations, iterations) = trainer.evaluations();
                 Ok((loss, iterations, evaluations, trainer.has_converged()))
             })
+        })
+    }
+
+    /// Loss and gradient of all rows at the parameters as they are; the gradient is written into arrays.
+    fn gradient(&self, coefs: Arrays, intercepts: Arrays) -> PyResult<f64> {
+        with_fit!(self, fit => {
+            let loss = fit.trainer.gradients().map_err(value_error)?.loss;
+            let network = fit.trainer.network();
+            write_layers(network.layers(), &fit.trainer.gradient(), &coefs, &intercepts)?;
+            Ok(loss)
         })
     }
 
@@ -191,6 +205,16 @@ impl<T: Float + Element> Fit<T> {
             sizes.push(Lent::<T>::of(bias)?.as_ref().len());
         }
         let n_outputs = sizes[sizes.len() - 1];
+        let fits = match data.targets() {
+            Some(Targets::Values { n_outputs: n, .. }) => *n == n_outputs,
+            Some(Targets::Classes { names, .. }) => names.len() == n_outputs.max(2),
+            None => false,
+        };
+        if !fits {
+            return Err(value_error(format!(
+                "the network has {n_outputs} outputs, but y is not for as many"
+            )));
+        }
         let mut training = Training::new(&mut recipe, n_outputs, data.n_samples()).map_err(value_error)?;
         // As in scikit-learn, which looks at the parameters at the end.
         training.ignores_divergence = true;

@@ -79,7 +79,7 @@ enum Source {
 /// Where a new order comes from.
 #[derive(Debug)]
 enum Shuffle {
-    ChaCha(ChaCha8Rng),
+    ChaCha(Box<ChaCha8Rng>),
     /// scikit-learn's `shuffle`: the last order, in an order that is drawn.
     Twister(MersenneTwister),
 }
@@ -105,7 +105,7 @@ impl Batches {
             (None, _) => Source::All,
             (Some(_), sampling) => Source::Order {
                 order: (0..n_rows as u32).collect(),
-                shuffle: (sampling == Sampling::Shuffle).then_some(Shuffle::ChaCha(rng)),
+                shuffle: (sampling == Sampling::Shuffle).then_some(Shuffle::ChaCha(Box::new(rng))),
             },
         };
         let size = size.unwrap_or(n_rows);

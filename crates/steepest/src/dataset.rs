@@ -1,7 +1,7 @@
 //! Data sets: inputs as they are stored, and what is to be learnt from them.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::head::TargetRows;
 use crate::numbers::Numbers;
@@ -115,6 +115,8 @@ pub struct Dataset {
     n_features: usize,
     targets: Option<Targets>,
     weights: Option<Arc<[f64]>>,
+    /// The part of the inputs that are not zero, once it was asked for. Clones share it, too.
+    ink: Arc<OnceLock<f64>>,
     image: Option<(usize, usize)>,
 }
 
@@ -133,7 +135,8 @@ impl Dataset {
         if n_features == 0 || len % n_features != 0 {
             return Err(DatasetError::Shape { len, n_features });
         }
-        let data = Self { inputs: Arc::new(inputs), n_features, targets: None, weights: None, image: None };
+        let (inputs, ink) = (Arc::new(inputs), Arc::default());
+        let data = Self { inputs, n_features, targets: None, weights: None, ink, image: None };
         match targets {
             Some(targets) => data.with_targets(targets),
             None => Ok(data),
@@ -207,6 +210,11 @@ impl Dataset {
         matches!(*self.inputs, Inputs::Bytes(_) | Inputs::Drawn { .. })
     }
 
+    /// The part of the inputs that are not zero, which is looked for once.
+    pub(crate) fn ink(&self, look: impl FnOnce() -> f64) -> f64 {
+        *self.ink.get_or_init(look)
+    }
+
     /// The targets, if there are any.
     pub fn targets(&self) -> Option<&Targets> {
         self.targets.as_ref()
@@ -267,7 +275,7 @@ impl Dataset {
             }
         });
         let weights = self.weights.as_ref().map(|weights| gather(weights, 1, rows).into());
-        Self { inputs: Arc::new(inputs), targets, weights, ..*self }
+        Self { inputs: Arc::new(inputs), targets, weights, ink: Arc::default(), ..*self }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Rows of a data set on their way into the network.
 
-use steepest_kernels::{self as kernels, Float, Ink, Inputs, Patches};
+use steepest_kernels::{self as kernels, Element, Float, Ink, Inputs, Patches, Stored};
 
 use crate::augment::{AugmentScratch, Augmenter};
 use crate::batches::Rows;
 use crate::dataset::{Dataset, Inputs as Storage, Targets};
 use crate::head::TargetRows;
+use crate::layout;
 use crate::noise::Noise;
 
 /// Where blocks of rows come from.
@@ -18,7 +19,8 @@ pub(crate) struct Source<'a> {
     pub epoch: u64,
     /// What inputs are multiplied by.
     pub factor: f64,
-    /// Whether it is for a network whose first layer lies transposed: bytes then come with their ink.
+    /// Whether it is for a network whose first layer lies transposed: bytes then come with their ink, and numbers that are mostly
+    /// zero.
     pub turned: bool,
     /// For a network whose first layer lies by patches, those of all rows in their order; else none.
     pub patches: &'a [Patches],
@@ -56,8 +58,9 @@ pub(crate) enum Block<'a, T> {
     /// For a network whose first layer lies by patches; and what they are to be multiplied by.
     Patches(&'a [Patches], T),
     Floats(Inputs<'a, T, T>),
-    /// For a network whose first layer lies transposed.
+    /// For a network whose first layer lies transposed. Which of these two it is changes no bit on the way forward.
     Turned(Inputs<'a, T, T>),
+    InkedFloats(Inputs<'a, T, T>, &'a [Ink]),
 }
 
 impl<T: Float> Block<'_, T> {
@@ -65,15 +68,8 @@ impl<T: Float> Block<'_, T> {
     pub fn affine(self, weight: &[T], bias: Option<&[T]>, z: &mut [T]) {
         match self {
             Self::Bytes(x) => kernels::affine(x, weight, bias, z),
-            Self::Inked(x, _) if x.x.len() == x.n_in => {
-                kernels::affine_sparse_row(x.x, x.factor, weight, bias, z);
-            }
-            Self::Inked(x, inks) => {
-                let n_out = weight.len() / x.n_in;
-                for ((x, ink), z) in pieces(x, inks).zip(z.chunks_mut(Ink::ROWS * n_out)) {
-                    kernels::affine_sparse(x, ink, weight, bias, z);
-                }
-            }
+            Self::Inked(x, inks) => affine_inked(x, inks, weight, bias, z),
+            Self::InkedFloats(x, inks) => affine_inked(x, inks, weight, bias, z),
             Self::Patches(patches, factor) => {
                 let n_out = layer_width(weight, patches);
                 for (patches, z) in patches.iter().zip(z.chunks_mut(Patches::ROWS * n_out)) {
@@ -81,6 +77,7 @@ impl<T: Float> Block<'_, T> {
                 }
             }
             Self::Floats(x) => kernels::affine(x, weight, bias, z),
+            Self::Turned(x) if x.x.len() == x.n_in => affine_inked(x, &[], weight, bias, z),
             Self::Turned(x) => kernels::affine_turned(x, weight, bias, z),
         }
     }
@@ -89,13 +86,8 @@ impl<T: Float> Block<'_, T> {
     pub fn weight_gradient(self, delta: &[T], first: usize, add: bool, d_weight: &mut [T]) {
         match self {
             Self::Bytes(x) => kernels::weight_gradient(delta, x, first, add, d_weight),
-            Self::Inked(x, inks) => {
-                let n_out = delta.len() / (x.x.len() / x.n_in);
-                for (i, ((x, ink), delta)) in pieces(x, inks).zip(delta.chunks(Ink::ROWS * n_out)).enumerate()
-                {
-                    kernels::weight_gradient_sparse(delta, x, ink, first, add || i > 0, d_weight);
-                }
-            }
+            Self::Inked(x, inks) => weight_gradient_inked(delta, x, inks, (first, add), d_weight),
+            Self::InkedFloats(x, inks) => weight_gradient_inked(delta, x, inks, (first, add), d_weight),
             Self::Patches(patches, factor) => {
                 let n_out = layer_width(d_weight, patches);
                 for (i, (patches, delta)) in
@@ -120,7 +112,7 @@ impl<T: Float> Block<'_, T> {
                 kernels::widen(x.x, x.factor, &mut out);
                 out
             }
-            Self::Floats(x) | Self::Turned(x) => x.x.to_vec(),
+            Self::Floats(x) | Self::Turned(x) | Self::InkedFloats(x, _) => x.x.to_vec(),
             Self::Patches(..) => unreachable!("asked for an upright network only"),
         }
     }
@@ -132,11 +124,48 @@ fn layer_width<T>(weight: &[T], patches: &[Patches]) -> usize {
 }
 
 /// Rows as many at a time as one [`Ink`] is of.
-fn pieces<'a, T: Float>(
-    x: Inputs<'a, T, u8>,
+fn pieces<'a, T: Float, X>(
+    x: Inputs<'a, T, X>,
     inks: &'a [Ink],
-) -> impl Iterator<Item = (Inputs<'a, T, u8>, &'a Ink)> {
+) -> impl Iterator<Item = (Inputs<'a, T, X>, &'a Ink)> {
     x.x.chunks(Ink::ROWS * x.n_in).map(move |rows| Inputs { x: rows, ..x }).zip(inks)
+}
+
+/// Logits by a walk over the inputs' ink, which a single row does without.
+fn affine_inked<T: Float, X: Element<T>>(
+    x: Inputs<T, X>,
+    inks: &[Ink],
+    weight: &[T],
+    bias: Option<&[T]>,
+    z: &mut [T],
+) {
+    if x.x.len() == x.n_in {
+        return kernels::affine_sparse_row(x.x, x.factor, weight, bias, z);
+    }
+    let n_out = weight.len() / x.n_in;
+    for ((x, ink), z) in pieces(x, inks).zip(z.chunks_mut(Ink::ROWS * n_out)) {
+        kernels::affine_sparse(x, ink, weight, bias, z);
+    }
+}
+
+/// The gradient, by the same walk.
+fn weight_gradient_inked<T: Float, X: Element<T>>(
+    delta: &[T],
+    x: Inputs<T, X>,
+    inks: &[Ink],
+    (first, add): (usize, bool),
+    d_weight: &mut [T],
+) {
+    let n_out = delta.len() / (x.x.len() / x.n_in);
+    for (i, ((x, ink), delta)) in pieces(x, inks).zip(delta.chunks(Ink::ROWS * n_out)).enumerate() {
+        kernels::weight_gradient_sparse(delta, x, ink, first, add || i > 0, d_weight);
+    }
+}
+
+/// Looks for the ink of a block of rows.
+fn find_ink<X: Stored>(x: &[X], width: usize, inks: &mut Vec<Ink>) {
+    inks.resize_with((x.len() / width).div_ceil(Ink::ROWS), Ink::default);
+    inks.iter_mut().zip(x.chunks(Ink::ROWS * width)).for_each(|(ink, rows)| ink.find(rows, width));
 }
 
 /// How many rows ahead rows are asked for: they lie anywhere, and memory is slow to answer.
@@ -224,10 +253,7 @@ impl<T: Float> Gather<T> {
             return Block::Bytes(inputs);
         }
         if !is_here {
-            self.inks.resize_with(n.div_ceil(Ink::ROWS), Ink::default);
-            for (ink, rows) in self.inks.iter_mut().zip(bytes.chunks(Ink::ROWS * width)) {
-                ink.find(rows, width);
-            }
+            find_ink(bytes, width, &mut self.inks);
         }
         Block::Inked(inputs, &self.inks)
     }
@@ -241,6 +267,7 @@ impl<T: Float> Gather<T> {
         is_here: bool,
     ) -> Block<'_, T> {
         let width = source.data.n_features();
+        let has_ink = source.turned && source.noise.is_none() && layout::are_mostly_zero(source.data);
         if !is_here {
             self.floats.resize(n * width, T::ZERO);
             for (i, out) in self.floats.chunks_exact_mut(width).enumerate() {
@@ -252,9 +279,16 @@ impl<T: Float> Gather<T> {
             if let Some(noise) = source.noise {
                 noise.add(first, width, &mut self.floats);
             }
+            if has_ink {
+                find_ink(&self.floats, width, &mut self.inks);
+            }
         }
         let inputs = Inputs::plain(&self.floats[..], width);
-        if source.turned { Block::Turned(inputs) } else { Block::Floats(inputs) }
+        match (source.turned, has_ink) {
+            (false, _) => Block::Floats(inputs),
+            (true, false) => Block::Turned(inputs),
+            (true, true) => Block::InkedFloats(inputs, &self.inks),
+        }
     }
 }
 

@@ -61,7 +61,7 @@ impl<T: Float> Lbfgs<T> {
         loop {
             let (direction, slope) = self.direction(&gradient);
             let length = dot(&direction, &direction).sqrt();
-            let first = if self.steps.is_empty() { (1.0 / length).min(1.0) } else { 1.0 };
+            let first = if self.iterations == 0 { 1.0 / length } else { 1.0 };
             let mut last = f64::NAN;
             let go = |t: f64, objective: &mut dyn Objective<T>| {
                 objective.parameters().copy_from_slice(&start);
@@ -77,7 +77,7 @@ impl<T: Float> Lbfgs<T> {
                 if last != point.t {
                     go(point.t, objective);
                 }
-                self.learn(&start, &gradient, objective);
+                self.learn(&start, &gradient, f64::EPSILON * -slope * point.t, objective);
                 self.iterations += 1;
                 let scale = value.abs().max(point.value.abs()).max(1.0);
                 self.is_done = value - point.value <= LEAST_GAIN * scale;
@@ -124,8 +124,8 @@ impl<T: Float> Lbfgs<T> {
         q
     }
 
-    /// Remembers the step from `start` and `gradient` to where `objective` is, if it bends upwards.
-    fn learn(&mut self, start: &[T], gradient: &[T], objective: &mut impl Objective<T>) {
+    /// Remembers the step from `start` and `gradient` to where `objective` is, if it bends upwards by more than `least`.
+    fn learn(&mut self, start: &[T], gradient: &[T], least: f64, objective: &mut impl Objective<T>) {
         let minus = |end: &[T], start: &[T]| {
             let mut difference = AlignedVec::from(end);
             kernels::axpy(-T::ONE, start, &mut difference);
@@ -134,7 +134,7 @@ impl<T: Float> Lbfgs<T> {
         let step = minus(objective.parameters(), start);
         let change = minus(objective.gradient(), gradient);
         let product = dot(&step, &change);
-        if product > f64::EPSILON * dot(&change, &change) {
+        if product > least {
             self.steps.truncate(MEMORY - 1);
             self.steps.push_front(Bend { step, change, product });
         }
@@ -144,6 +144,7 @@ impl<T: Float> Lbfgs<T> {
     pub fn carry(&mut self, carrier: &mut Carrier<T>, place: &Place, n: usize) -> Result<(), Error> {
         let mut count = self.steps.len() as u64;
         carrier.integer("lbfgs.steps", &mut count, MEMORY as u64)?;
+        carrier.integer("lbfgs.iterations", &mut self.iterations, u64::MAX)?;
         let zeros = || AlignedVec::zeros(n);
         let unknown = || Bend { step: zeros(), change: zeros(), product: 0.0 };
         self.steps.resize_with(count as usize, unknown);
@@ -204,7 +205,11 @@ mod tests {
                 value = next;
             }
             assert!(value < 1e-8 || n > 2, "{value}");
-            assert!(valley.evaluations < of_scipy * 3 / 2, "{n}: {} evaluations", valley.evaluations);
+            assert!(
+                valley.evaluations <= of_scipy + of_scipy / 10,
+                "{n}: {} evaluations",
+                valley.evaluations
+            );
         }
     }
 }

@@ -55,8 +55,14 @@ pub(crate) fn training(
         ("power_t", r.power_t, 0.0, f64::MAX),
         ("tol", r.tol, 0.0, f64::MAX),
     ] {
-        let at_most = if highest == 1.0 { " and below 1" } else { "" };
-        let fits = value >= lowest && value <= highest && (highest != 1.0 || value < 1.0);
+        // scikit-learn's momentum may be 1.
+        let may_be_one = key == "momentum";
+        let at_most = match (highest == 1.0, may_be_one) {
+            (true, false) => " and below 1",
+            (true, true) => " to 1",
+            (false, _) => "",
+        };
+        let fits = value >= lowest && value <= highest && (highest != 1.0 || may_be_one || value < 1.0);
         check(fits, || format!("training.{key} is {value}: expected a number from {lowest} on{at_most}"))?;
     }
     if let Some(norm) = r.clip_norm {

@@ -83,6 +83,8 @@ pub struct Step {
     pub epoch: u64,
     /// Rows of the batch.
     pub n_samples: usize,
+    /// The sum of their weights; without weights their number.
+    pub weight: f64,
     /// Mean loss over the batch, penalty included.
     pub loss: f64,
     /// Part of the batch predicted correctly.
@@ -291,9 +293,19 @@ impl<T: Float> Trainer<T> {
         };
         self.known = self.lbfgs.is_some().then_some(known);
         let (Evaluation { loss, accuracy }, is_finite) = known;
-        let step = Step { iteration: self.step, epoch, n_samples, loss, accuracy, ends_epoch };
+        let weight = self.batch_weight();
+        let step = Step { iteration: self.step, epoch, n_samples, weight, loss, accuracy, ends_epoch };
         self.plateau.add(step.loss, n_samples);
         self.check(step, is_finite).map(|step| (step, is_updated))
+    }
+
+    /// The sum of the weights of the batch's rows.
+    fn batch_weight(&self) -> f64 {
+        let rows = self.batches.rows();
+        match self.data.weights() {
+            None => rows.len() as f64,
+            Some(weights) => (0..rows.len()).map(|i| weights[rows.get(i) as usize]).sum(),
+        }
     }
 
     /// Computes the gradient of the batch; where there is a `rule` it may update the parameters at once, and says if it did.

@@ -43,9 +43,12 @@ fn bytes_one_by_one_or_all_at_once() {
 
 #[test]
 fn numbers_one_by_one_or_all_at_once() {
-    for sizes in SHAPES {
+    // Also such as are mostly zero, which a data set is seen to be and a row is not; and rows of both kinds.
+    for (sizes, ink_of_ten) in SHAPES.iter().flat_map(|sizes| [(sizes, 10), (sizes, 2), (sizes, 0)]) {
         let (model, n_in, n) = (model(sizes, 3.0), sizes[0], 70);
-        let rows: Vec<f32> = (0..n * n_in).map(|i| (i * 29 % 97) as f32 / 97.0 - 0.5).collect();
+        let has_ink = |i: usize| i * 7 % 10 < ink_of_ten || i / n_in % 9 == 8;
+        let number = |i: usize| if has_ink(i) { (i * 29 % 97) as f32 / 97.0 - 0.5 } else { 0.0 };
+        let rows: Vec<f32> = (0..n * n_in).map(number).collect();
         let data = Dataset::new(Inputs::F32(rows.clone().into()), n_in, None).unwrap();
         let expected = model.predict(&data, &mut Pool::new(1)).values;
         let mut predictor = Predictor::new(&model);
