@@ -110,18 +110,13 @@ def train(
     if isinstance(recipe, dict):
         text, recipe = json.dumps(_without_none(recipe)), str(recipe.get("name", "custom"))
     arguments += ["--", os.fspath(recipe)]
-    live = Live() if on_report is None else None
+    live = Live()
+    report, glance = (live.report, live.glance) if on_report is None else (on_report, _nothing)
     try:
-        model, *rest = _core.train(
-            arguments,
-            text,
-            on_report if on_report is not None else live.report,
-            live.glance if live is not None else _nothing,
-        )
+        model, complete, history, end, figures, notes = _core.train(arguments, text, report, glance)
     finally:
-        if live is not None:
-            live.end()
-    return Run(Model(model), *rest)
+        live.end()
+    return Run(Model(model), complete, history, end, figures, notes)
 
 
 def _arguments(name: str, value: Any) -> list[str]:

@@ -11,7 +11,7 @@ use crate::args::{Cli, Command, TrainArgs};
 use crate::experiment::{Experiment, threads};
 use crate::run::{Past, Run, start};
 use crate::sources::Sources;
-use crate::train::{Outcome, execute, save};
+use crate::train::{Outcome, execute, failed, save};
 use crate::{UsageError, check_instruction_set};
 
 /// What came of a run.
@@ -104,9 +104,10 @@ fn hosted<T: Stored>(
             }
             Ok(())
         });
-        if let Ok((outcome, _)) = &result {
-            save(&run, outcome)?;
-        }
+        let result = match result.and_then(|(outcome, stop)| save(&run, &outcome).map(|_| (outcome, stop))) {
+            Err(e) if !e.is::<Enough>() => return Err(failed(&mut run, |_| {}, e)),
+            result => result,
+        };
         (result, run.session, run.past)
     } else {
         let start = start(&plan, args.start.init_from.as_deref(), args.start.batches.as_deref())?;

@@ -104,12 +104,6 @@ impl PyModel {
         }
     }
 
-    /// What raw inputs are divided by.
-    #[getter]
-    fn divide_by(&self) -> f64 {
-        with_model!(self, model => model.divide_by)
-    }
-
     /// "softmax", "sigmoid" or "identity".
     #[getter]
     fn output(&self) -> &'static str {
@@ -129,12 +123,6 @@ impl PyModel {
     #[getter]
     fn recipe(&self) -> String {
         with_model!(self, model => model.recipe.to_toml())
-    }
-
-    /// Whether what it predicts of a row depends on the rows beside it.
-    #[getter]
-    fn predicts_by_batch(&self) -> bool {
-        with_model!(self, model => model.head.predicts_by_batch())
     }
 
     /// Writes the parameters into arrays: weights `(n_in, n_out)`, biases `(n_out)`.
