@@ -114,7 +114,7 @@ fn check(data: &Dataset, again: &Dataset) {
             assert!(values.iter().all(|value| value.is_finite()));
             values.len()
         }
-        Inputs::Drawn { .. } => panic!("a file has no rows that are drawn"),
+        Inputs::Drawn { .. } | Inputs::Sparse(_) => panic!("a file has no rows that are drawn or sparse"),
     };
     assert_eq!(n_numbers, data.n_samples() * data.n_features());
     if let Some((height, width)) = data.image() {

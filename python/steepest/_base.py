@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -58,7 +58,11 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
         "batch_norm": ["boolean"],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64}), None],
-        "n_jobs": [Integral, None],
+        "n_jobs": [
+            Interval(Integral, None, -1, closed="right"),
+            Interval(Integral, 1, None, closed="left"),
+            None,
+        ],
         "callbacks": [callable, "array-like", None],
     }
 
@@ -100,6 +104,7 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
                 "Solver produced non-finite parameter weights. The input data may contain large values and need "
                 "to be preprocessed."
             )
+        self._make_network()
         return self
 
     def _dtype_for(self, X):
@@ -196,7 +201,10 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
                 held_out_weights = None if weights is None else weights[held_out]
                 validation = Validation(rows.select(held_out), targets.select(held_out), held_out_weights)
             else:
-                validation = self._given_validation(validation_data)
+                try:
+                    validation = self._given_validation(validation_data)
+                except (TypeError, ValueError) as error:
+                    raise ValueError(f"validation_data is no pair (X, y) that fits X and y: {error}") from error
 
         if self.batch_size == "auto":
             batch_size = min(200, n_samples)
@@ -214,12 +222,15 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
             trainer.read_optimizer(self._optimizer.t, self._optimizer.pairs())
         progress.begin(trainer)
         improved = False
+        # As in scikit-learn: of single precision if all that it is made of is.
+        is_single = weights is None and targets.is_single and self.coefs_[0].dtype == np.float32
+        loss_type = np.float32 if is_single else np.float64
         try:
             self.n_iter_ = 0
             for _ in range(self.max_iter):
                 if self.learning_rate not in SCHEDULES:
                     trainer.set_rate(self._rate())
-                self.loss_ = targets.loss_type(self.coefs_)(trainer.epoch())
+                self.loss_ = loss_type(trainer.epoch())
                 self.n_iter_ += 1
                 self.t_ += n_samples
                 self.loss_curve_.append(self.loss_)
@@ -339,47 +350,63 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
 
     def _values(self, X):
         """Predictions ``(n_samples, n_outputs)`` of checked rows of any type, of the type that NumPy's product would have."""
-        dtype = self.coefs_[0].dtype if self.dtype is not None else np.result_type(X.dtype, self.coefs_[0].dtype)
-        X = X.astype(dtype if dtype in (np.float32, np.float64) else np.float64, copy=False)
-        return self._plain_values(X, rows_of(X)).astype(dtype, copy=False)
-
-    def _plain_values(self, X, rows=None):
-        """The same of plain rows, or None where they are not finite."""
-        network = self._network(X)
-        last = network["intercepts"][-1]
-        out = np.empty((X.shape[0], last.shape[0]), last.dtype)
-        return out if _core.predict_values(X if rows is None else rows, network, out) else None
-
-    def _network(self, X):
-        """The network as the core takes it, in the precision of the answer."""
         coefs, intercepts = self.coefs_, self.intercepts_
-        dtype = coefs[0].dtype
-        if self.dtype is None:
-            dtype = np.result_type(dtype, X.dtype)
-        is_ready = all(a.dtype == dtype and a.flags.c_contiguous for a in coefs + intercepts)
-        if not is_ready:
-            coefs = [np.ascontiguousarray(c, dtype) for c in coefs]
-            intercepts = [np.ascontiguousarray(i, dtype) for i in intercepts]
-        return {
-            "coefs": coefs,
-            "intercepts": intercepts,
-            "activation": self.activation,
-            "output": self.out_activation_,
-            "n_jobs": thread_count(self.n_jobs),
-        }
-
-    def _is_plain(self, X):
-        """Whether rows are what the core takes as it is, so that nothing is left to check but that they are finite."""
-        return (
-            type(X) is np.ndarray
-            and X.ndim == 2
-            and X.shape[0] > 0
-            and X.flags.c_contiguous
-            and "coefs_" in self.__dict__
-            and X.dtype == self.coefs_[0].dtype
-            and X.shape[1] == self.n_features_in_
-            and "feature_names_in_" not in self.__dict__
+        wanted = coefs[0].dtype if self.dtype is not None else np.result_type(X.dtype, coefs[0].dtype)
+        dtype = wanted if wanted in (np.float32, np.float64) else np.dtype(np.float64)
+        coefs = [np.ascontiguousarray(c, dtype) for c in coefs]
+        intercepts = [np.ascontiguousarray(i, dtype) for i in intercepts]
+        network = _core.Network(
+            coefs, intercepts, self.activation, self.out_activation_, thread_count(self.n_jobs)
         )
+        out = np.empty((X.shape[0], intercepts[-1].shape[0]), dtype)
+        network.values(rows_of(X.astype(dtype, copy=False)), out)
+        return out.astype(wanted, copy=False)
+
+    def _quick_values(self, X):
+        """The same of rows that need no checks, or None where there are some to be made."""
+        network = self._quick_network(X)
+        if network is None:
+            return None
+        out = np.empty((X.shape[0], self.n_outputs_), X.dtype)
+        is_done = network.quick_values(X, self.coefs_, self.intercepts_, self.activation, out)
+        return out if is_done else None
+
+    def _quick_network(self, X):
+        """The network as it was at the end of the fit, for arrays without names."""
+        if type(X) is np.ndarray and X.ndim == 2 and "feature_names_in_" not in self.__dict__:
+            return self.__dict__.get("_network")
+        return None
+
+    def _make_network(self):
+        """Prepares single predictions, which look at the arrays where they are."""
+        self._network = _core.Network(
+            self.coefs_, self.intercepts_, self.activation, self.out_activation_, thread_count(self.n_jobs)
+        )
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_network"}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "coefs_" in self.__dict__:
+            self._make_network()
+
+    def _checked_pair(self, X, y, reset, y_numeric=False):
+        """Rows and targets, checked as scikit-learn does."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=y_numeric,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
 
     def _checked(self, X):
         check_is_fitted(self)
@@ -411,10 +438,13 @@ class Validation:
 
 
 def rows_of(X):
-    """Checked rows for the core: dense ones are used where they are, if they lie in C order."""
-    if scipy.sparse.issparse(X):
-        return _core.Rows.dense(np.ascontiguousarray(X.toarray()))
-    return _core.Rows.dense(np.ascontiguousarray(X))
+    """Checked rows for the core: used where they are, if they lie in C order, or in the order of rows if they are sparse."""
+    if not scipy.sparse.issparse(X):
+        return _core.Rows.dense(np.ascontiguousarray(X))
+    indices = np.ascontiguousarray(X.indices, np.int32)
+    if X.format == "csr":
+        return _core.Rows.csr(X.data, indices, X.indptr.tolist(), X.shape[1])
+    return _core.Rows.csc(X.data, indices, X.indptr.tolist(), X.shape[0])
 
 
 def lbfgs_message(iterations, why, max_iter):

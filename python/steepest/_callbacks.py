@@ -42,15 +42,8 @@ class Progress:
         if self.functions:
             estimator = self.estimator
             estimator.coefs_, estimator.intercepts_ = estimator._take(self.trainer)
-            scores = getattr(estimator, "validation_scores_", None)
-            info = {
-                "iteration": estimator.n_iter_,
-                "loss": estimator.loss_,
-                "validation_score": scores[-1] if scores else None,
-                "learning_rate": self.trainer.rate(),
-            }
             # All of them, also those behind one that has seen enough.
-            stops |= any([function(estimator, info) is True for function in self.functions])
+            stops |= any([bool(function(estimator)) for function in self.functions])
         if self.context is not None and not stops and self.estimator.n_iter_ < self.estimator.max_iter:
             self._begin_iteration()
         return stops

@@ -5,13 +5,11 @@ from numbers import Real
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from steepest import _core
 from steepest._base import BaseMLP, Validation, rows_of, with_callbacks
 from steepest._targets import Classes, Numbers
 
@@ -36,7 +34,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Rows of a step of the stochastic solvers; "auto" is ``min(200, n_samples)``.
     learning_rate : {"constant", "invscaling", "adaptive", "cosine", "exponential", "one-cycle", "step"}, default="constant"
         Course of the learning rate. The first three are scikit-learn's and only used with ``solver="sgd"``; the others are for all
-        stochastic solvers, over ``max_iter`` epochs.
+        stochastic solvers, over ``max_iter`` epochs: half a cosine down to 0; down to a hundredth, by the same factor each epoch;
+        up and down again (Smith and Topin 2019); a tenth after each third.
     learning_rate_init : float, default=0.001
         Learning rate at the beginning, or the highest one.
     power_t : float, default=0.5
@@ -84,8 +83,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     n_jobs : int or None, default=None
         Threads; None is ``OMP_NUM_THREADS``, else all cores. The result does not depend on it.
     callbacks : callable, list of callables or None, default=None
-        Called after each iteration with the estimator and a dict of "iteration", "loss", "validation_score" and
-        "learning_rate"; training ends where one returns True. scikit-learn's own callbacks are for ``set_callbacks``.
+        Called after each iteration with the estimator, whose attributes are those of that moment (``n_iter_``, ``loss_``,
+        ``coefs_``, ...); training ends where one returns True. scikit-learn's own callbacks are for ``set_callbacks``.
 
     Attributes
     ----------
@@ -222,9 +221,10 @@ n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activatio
 
     def predict(self, X):
         """The class of each row of X, or for several labels an indicator matrix."""
-        if self._is_plain(X) and self._label_binarizer.y_type_ in ("binary", "multiclass"):
+        network = self._quick_network(X)
+        if network is not None and self._label_binarizer.y_type_ != "multilabel-indicator":
             labels = np.empty(X.shape[0], np.int64)
-            if _core.predict_classes(X, self._network(X), labels):
+            if network.quick_classes(X, self.coefs_, self.intercepts_, self.activation, labels):
                 return self.classes_.take(labels, mode="clip")
         values = self._values(self._checked(X))
         if self.n_outputs_ == 1:
@@ -233,7 +233,7 @@ n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activatio
 
     def predict_proba(self, X):
         """The probability of each class for each row of X, ``(n_samples, n_classes)``, in the order of ``classes_``."""
-        values = self._plain_values(X) if self._is_plain(X) else None
+        values = self._quick_values(X)
         if values is None:
             values = self._values(self._checked(X))
         if self.n_outputs_ == 1:
@@ -256,17 +256,7 @@ n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activatio
         return "softmax" if is_softmax else "logistic"
 
     def _validate_input(self, X, y, incremental, reset):
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = self._checked_pair(X, y, reset)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._label_binarizer = LabelBinarizer()
             self._label_binarizer.fit(y)
@@ -310,23 +300,11 @@ n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activatio
         return weights if sample_weight is None else weights * sample_weight
 
     def _given_validation(self, validation_data):
-        X, y = validation_data
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=False,
-        )
-        self._check_known(y)
-        return Validation(rows_of(X), self._targets(y), None)
-
-    def _check_known(self, y):
+        X, y = self._checked_pair(*validation_data, reset=False)
         unknown = np.setdiff1d(unique_labels(y), self.classes_)
         if len(unknown):
-            raise ValueError(f"validation_data has classes that are not in y: {unknown}")
+            raise ValueError(f"there are classes that are not in y: {unknown}")
+        return Validation(rows_of(X), self._targets(y), None)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -50,6 +50,7 @@ class ConversionSupport:
                 [np.array(m, p.dtype, order="C") for m, p in zip(moment, parameters)]
                 for moment in moments[: len(new._optimizer.moments)]
             ]
+        new._make_network()
         return new
 
     def to_sklearn(self):
@@ -72,7 +73,7 @@ class ConversionSupport:
             what = ", ".join(f"{name}={ours[name]!r}" for name in sorted(beyond))
             raise ValueError(f"scikit-learn's {wanted.__name__} has nothing like {what}")
         new = wanted(**{name: ours[name] for name in known})
-        dropped = {"_optimizer", *ours} - set(known)
+        dropped = {"_optimizer", "_network", *ours} - set(known)
         vars(new).update(deepcopy({name: value for name, value in vars(self).items() if name not in dropped}))
         optimizer = getattr(self, "_optimizer", None)
         if optimizer is not None:

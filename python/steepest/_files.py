@@ -101,6 +101,7 @@ class FileSupport:
             if isinstance(weights, list):
                 weights = dict(zip(estimator.classes_.tolist(), weights))
             estimator.class_weight = weights
+        estimator._make_network()
         return estimator
 
     def export(self, path: str | os.PathLike) -> None:

@@ -30,6 +30,10 @@ def recipe_of(estimator, dtype, batch_size, total_steps):
     }
     if estimator.learning_rate in SCHEDULES:
         training["schedule"] = estimator.learning_rate
+        # Down to a hundredth at the end; by a tenth after each third.
+        is_step = estimator.learning_rate == "step"
+        training["decay"] = 0.1 if is_step else 0.01 ** (1 / estimator.max_iter)
+        training["decay_epochs"] = max(estimator.max_iter / 3, 1.0)
     if getattr(estimator, "label_smoothing", 0.0):
         training["label_smoothing"] = float(estimator.label_smoothing)
     sizes = [intercept.shape[0] for intercept in estimator.intercepts_]

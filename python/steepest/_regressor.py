@@ -2,9 +2,7 @@
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import validate_data
 
 from steepest._base import BaseMLP, Validation, rows_of, with_callbacks
 from steepest._targets import Numbers
@@ -141,7 +139,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def predict(self, X):
         """The numbers of each row of X, ``(n_samples,)`` or ``(n_samples, n_outputs)``."""
-        values = self._plain_values(X) if self._is_plain(X) else None
+        values = self._quick_values(X)
         if values is None:
             values = self._values(self._checked(X))
         return values.ravel() if values.shape[1] == 1 else values
@@ -150,7 +148,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return "exp" if self.loss == "poisson" else "identity"
 
     def _validate_input(self, X, y, incremental, reset):
-        X, y = self._checked_pair(X, y, reset)
+        X, y = self._checked_pair(X, y, reset, y_numeric=True)
         return X, Numbers(y)
 
     def _weights(self, targets, sample_weight):
@@ -158,20 +156,5 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return None if sample_weight is None else np.ascontiguousarray(sample_weight, np.float64)
 
     def _given_validation(self, validation_data):
-        X, y = self._checked_pair(*validation_data, reset=False)
+        X, y = self._checked_pair(*validation_data, reset=False, y_numeric=True)
         return Validation(rows_of(X), Numbers(y), None)
-
-    def _checked_pair(self, X, y, reset):
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return X, y

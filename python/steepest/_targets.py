@@ -9,6 +9,8 @@ class Classes:
     Up to two classes share one output, which says how probable the second one is; unless each is to have its own.
     """
 
+    is_single = False
+
     def __init__(self, labels, n_classes, one_each=False):
         self.labels = np.ascontiguousarray(labels, np.uint32)
         self.n_classes = n_classes
@@ -23,10 +25,6 @@ class Classes:
         """Those of some rows."""
         return Classes(self.labels[rows], self.n_classes, self.one_each)
 
-    def loss_type(self, coefs):
-        """The type of losses."""
-        return np.float64
-
     def are_right(self, values):
         """Which rows are predicted correctly."""
         predicted = values[:, 0] > 0.5 if self.n_outputs == 1 else values.argmax(axis=1)
@@ -39,7 +37,7 @@ class Numbers:
     labels = None
 
     def __init__(self, values):
-        self.dtype = values.dtype
+        self.is_single = values.dtype == np.float32
         self.values = np.ascontiguousarray(values.reshape(len(values), -1), np.float64)
         self.n_outputs = self.values.shape[1]
 
@@ -49,11 +47,7 @@ class Numbers:
 
     def select(self, rows):
         """Those of some rows."""
-        return Numbers(self.values[rows].astype(self.dtype))
-
-    def loss_type(self, coefs):
-        """The type of losses: as in scikit-learn single precision if all that it is made of is."""
-        return np.result_type(self.dtype, coefs[0].dtype).type if self.dtype == np.float32 else np.float64
+        return Numbers(self.values[rows])
 
     def are_right(self, values):
         """Which rows have all labels predicted correctly."""

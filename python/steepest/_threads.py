@@ -9,8 +9,6 @@ def thread_count(n_jobs):
     if n_jobs is None:
         limit = os.environ.get("OMP_NUM_THREADS", "")
         return min(int(limit), cores()) if limit.isdigit() and int(limit) > 0 else cores()
-    if n_jobs == 0:
-        raise ValueError("n_jobs == 0 has no meaning: expected a number of threads, or -1 for all cores")
     return n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
 
 

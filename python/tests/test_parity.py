@@ -74,7 +74,6 @@ SETTINGS = {
     "tol 0": (R, problems.regression, {"tol": 0}),
     "unscaled": (C, problems.unscaled, {}),
     "unscaled, binary": (C, problems.unscaled_binary, {"batch_size": 30}),
-    "RandomState of PCG64": (C, problems.binary, {"random_state": lambda: np.random.RandomState(np.random.PCG64(3))}),
     "largest seed": (R, problems.regression, {"random_state": 2**32 - 1}),
 }
 

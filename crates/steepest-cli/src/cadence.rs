@@ -93,6 +93,7 @@ mod tests {
     #[test]
     fn steps_and_epochs_count_from_one() {
         let step = |iteration, epoch, ends_epoch| Step {
+            weight: 1.0,
             iteration,
             epoch,
             n_samples: 1,

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::json;
-use steepest::{Dataset, Inputs, Targets};
+use steepest::{Dataset, Inputs, SparseValues, Targets};
 use steepest_io::{DataError, DataSpec, Loaded, TableOptions, load, load_table, plain};
 
 use crate::UsageError;
@@ -127,6 +127,14 @@ fn info(data: &Dataset) -> Info<'_> {
         Inputs::Bytes(_) => ("bytes", size),
         Inputs::F32(_) => ("f32", 4 * size),
         Inputs::F64(_) => ("f64", 8 * size),
+        // A value and its column for each entry, a start for each row.
+        Inputs::Sparse(rows) => {
+            let (storage, width) = match rows.values() {
+                SparseValues::F32(_) => ("sparse f32", 4 + 4),
+                SparseValues::F64(_) => ("sparse f64", 8 + 4),
+            };
+            (storage, width * rows.n_entries() + 8 * (rows.n_samples() + 1))
+        }
         Inputs::Drawn { rows, .. } => ("drawn", size_of_val(rows.as_slice())),
     };
     let (min, max) = input_range(data);
@@ -155,6 +163,19 @@ fn input_range(data: &Dataset) -> (f64, f64) {
         Inputs::Bytes(x) => range(x),
         Inputs::F32(x) => range(x),
         Inputs::F64(x) => range(x),
+        Inputs::Sparse(rows) => {
+            let with = |(min, max): (f64, f64), x: f64| (min.min(x), max.max(x));
+            let all = (0..rows.n_samples()).map(|row| rows.entries(row));
+            let of_row = |limits, entries: Vec<(usize, f64)>| {
+                // What a row does not have is zero.
+                let zero = (entries.len() < rows.n_features()).then_some(0.0);
+                entries.into_iter().map(|(_, value)| value).chain(zero).fold(limits, with)
+            };
+            if rows.n_samples() == 0 {
+                return (0.0, 0.0);
+            }
+            all.fold((f64::INFINITY, f64::NEG_INFINITY), of_row)
+        }
         Inputs::Drawn { draw, rows } => {
             let mut row = vec![0; data.n_features()];
             let each = rows.iter().take(DRAWN_SAMPLES).map(|&number| {

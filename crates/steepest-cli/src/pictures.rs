@@ -60,6 +60,11 @@ fn pixels(data: &Dataset, row: usize) -> Vec<f32> {
         Inputs::Bytes(x) => x[place].iter().map(|&x| f32::from(x)).collect(),
         Inputs::F32(x) => x[place].to_vec(),
         Inputs::F64(x) => x[place].iter().map(|&x| x as f32).collect(),
+        Inputs::Sparse(rows) => {
+            let mut pixels = vec![0.0; width];
+            rows.entries(row).into_iter().for_each(|(column, value)| pixels[column] = value as f32);
+            pixels
+        }
         Inputs::Drawn { draw, rows } => {
             let mut bytes = vec![0; width];
             draw(0, rows[row], &mut bytes);

@@ -59,6 +59,8 @@ fn image(data: &Dataset, epoch: u64, row: usize) -> Vec<u8> {
             draw(epoch, rows[row], &mut out);
             out
         }
-        Inputs::F32(_) | Inputs::F64(_) => unreachable!("a plan deforms images of bytes only"),
+        Inputs::F32(_) | Inputs::F64(_) | Inputs::Sparse(_) => {
+            unreachable!("a plan deforms images of bytes only")
+        }
     }
 }

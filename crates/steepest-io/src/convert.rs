@@ -58,7 +58,7 @@ impl DataFormat {
 
 /// Writes a data set, whole or not at all.
 ///
-/// Rows that are drawn when they are needed are written as those of epoch 0.
+/// Rows that are drawn when they are needed are written as those of epoch 0, sparse rows with all their zeros.
 ///
 /// # Errors
 /// When the form cannot hold these data, or the file system says no.
@@ -146,18 +146,24 @@ impl From<std::io::Error> for WriteError {
     }
 }
 
-/// The data set with rows that are no longer [`Inputs::Drawn`].
+/// The data set with rows that are neither [`Inputs::Drawn`] nor [`Inputs::Sparse`].
 fn at_hand(data: &Dataset) -> Result<Cow<'_, Dataset>, DataError> {
-    let Inputs::Drawn { draw, rows } = data.inputs() else { return Ok(Cow::Borrowed(data)) };
     let width = data.n_features();
-    let mut bytes = vec![0; rows.len().saturating_mul(width)];
-    for (out, &row) in bytes.chunks_exact_mut(width).zip(rows) {
-        draw(0, row, out);
-    }
-    let drawn = Dataset::new(Inputs::Bytes(bytes.into()), width, data.targets().cloned())?;
+    let inputs = match data.inputs() {
+        Inputs::Bytes(_) | Inputs::F32(_) | Inputs::F64(_) => return Ok(Cow::Borrowed(data)),
+        Inputs::Sparse(rows) => rows.to_dense(),
+        Inputs::Drawn { draw, rows } => {
+            let mut bytes = vec![0; rows.len().saturating_mul(width)];
+            for (out, &row) in bytes.chunks_exact_mut(width).zip(rows) {
+                draw(0, row, out);
+            }
+            Inputs::Bytes(bytes.into())
+        }
+    };
+    let at_hand = Dataset::new(inputs, width, data.targets().cloned())?;
     Ok(Cow::Owned(match data.image() {
-        Some((height, width)) => drawn.with_image(height, width),
-        None => drawn,
+        Some((height, width)) => at_hand.with_image(height, width),
+        None => at_hand,
     }))
 }
 
@@ -190,7 +196,7 @@ fn npy_inputs(data: &Dataset) -> NpyArray<'_> {
         Inputs::F32(x) => NpyArray::of(&shape, x),
         Inputs::F64(x) => NpyArray::of(&shape, x),
         Inputs::Bytes(x) => NpyArray { descr: "|u1".into(), shape, bytes: Box::new(x.iter().copied()) },
-        Inputs::Drawn { .. } => unreachable!("rows are at hand"),
+        Inputs::Drawn { .. } | Inputs::Sparse(_) => unreachable!("rows are at hand"),
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn write_csv(out: &mut impl Write, data: &Dataset) -> std::io::Result
                 let row = x.get(range).unwrap_or_default();
                 row.iter().try_for_each(|x| out.write_field(format!("{x:?}")))?;
             }
-            Inputs::Drawn { .. } => unreachable!("rows are at hand"),
+            Inputs::Drawn { .. } | Inputs::Sparse(_) => unreachable!("rows are at hand"),
         }
         out.write_record(None::<&[u8]>)?;
     }

@@ -9,7 +9,7 @@ const DRAWN_SAMPLES: usize = 16;
 /// The SHA-256 of a data set's contents, as 64 hexadecimal digits: sizes, inputs in the form in which they are stored,
 /// targets and class names. It does not depend on the file format.
 ///
-/// Of inputs that are drawn, the row numbers are hashed, and up to 16 rows spread over all of them as epoch 0 draws them.
+/// Of sparse rows, the entries that are not zero are hashed, in the order of their columns. Of inputs that are drawn, the row numbers are hashed, and up to 16 rows spread over all of them as epoch 0 draws them.
 pub fn fingerprint(dataset: &Dataset) -> String {
     let mut hash = Sha256::new();
     hash_text(&mut hash, "steepest data set 1");
@@ -27,6 +27,15 @@ pub fn fingerprint(dataset: &Dataset) -> String {
         Inputs::F64(values) => {
             hash_text(&mut hash, "f64");
             hash_items(&mut hash, values, |v| v.to_le_bytes());
+        }
+        Inputs::Sparse(rows) => {
+            hash_text(&mut hash, "sparse");
+            for row in 0..rows.n_samples() {
+                let entries = rows.entries(row);
+                hash_number(&mut hash, entries.len());
+                hash_items(&mut hash, &entries, |(column, _)| (*column as u64).to_le_bytes());
+                hash_items(&mut hash, &entries, |(_, value)| value.to_le_bytes());
+            }
         }
         Inputs::Drawn { draw, rows } => {
             hash_text(&mut hash, "drawn");

@@ -18,14 +18,14 @@ pub(crate) fn write_idx_part(folder: &Path, part: Part, data: &Dataset) -> Resul
     let (code, kind) = match data.inputs() {
         Inputs::F32(_) => (0x0d, "float"),
         Inputs::F64(_) => (0x0e, "double"),
-        Inputs::Bytes(_) | Inputs::Drawn { .. } => (0x08, "ubyte"),
+        Inputs::Bytes(_) | Inputs::Drawn { .. } | Inputs::Sparse(_) => (0x08, "ubyte"),
     };
     let name = format!("{prefix}-images-idx{}-{kind}", shape.len());
     write_idx(&folder.join(name), code, &shape, |out| match data.inputs() {
         Inputs::Bytes(x) => out.write_all(x),
         Inputs::F32(x) => x.iter().try_for_each(|x| out.write_all(&x.to_be_bytes())),
         Inputs::F64(x) => x.iter().try_for_each(|x| out.write_all(&x.to_be_bytes())),
-        Inputs::Drawn { .. } => unreachable!("rows are at hand"),
+        Inputs::Drawn { .. } | Inputs::Sparse(_) => unreachable!("rows are at hand"),
     })?;
     match data.targets() {
         None => {

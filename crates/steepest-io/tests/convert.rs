@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 
 use common::*;
-use steepest::{Dataset, Inputs, Targets};
+use steepest::{Dataset, Inputs, SparseRows, SparseValues, Targets};
 use steepest_io::{
     CsvOptions, DataError, DataFormat, LoadOptions, Loaded, digits, fingerprint, write_dataset,
 };
@@ -142,4 +142,28 @@ fn forms_go_by_their_names() {
         "`parquet`",
         "idx, npz"
     );
+}
+
+#[test]
+fn sparse_rows_are_written_with_their_zeros() {
+    // 0 0.5 0 / 0 0 0 / 3 0 -1
+    let rows = |values: &[f64], columns: &[i32], starts: &[usize]| {
+        let values = SparseValues::F64(values.to_vec().into());
+        let rows = SparseRows::new(values, columns.to_vec().into(), starts.to_vec(), 3).unwrap();
+        Dataset::new(Inputs::Sparse(rows), 3, classes_of(&[0, 1, 0], &["0", "1"])).unwrap()
+    };
+    let sparse = rows(&[0.5, 3.0, -1.0], &[1, 0, 2], &[0, 1, 1, 3]);
+    let Inputs::Sparse(entries) = sparse.inputs() else { unreachable!() };
+    let dense = Dataset::new(entries.to_dense(), 3, sparse.targets().cloned()).unwrap();
+    for format in [DataFormat::Idx, DataFormat::Npz, DataFormat::Csv] {
+        let folder = TempDir::new().unwrap();
+        let name = FORMS.iter().find(|(form, _)| *form == format).unwrap().1;
+        let back = one(there_and_back(&Loaded::One(sparse.clone()), format, &folder.path().join(name)));
+        assert_eq!(fingerprint(&back), fingerprint(&dense), "{format:?}");
+    }
+    // In another order, with a zero, and in two parts.
+    let same = rows(&[0.5, -0.5, -0.5, 0.0, 3.0], &[1, 2, 2, 1, 0], &[0, 1, 1, 5]);
+    assert_eq!(fingerprint(&same), fingerprint(&sparse));
+    let other = rows(&[0.5, 3.0, -1.0], &[1, 0, 2], &[0, 1, 2, 3]);
+    assert_ne!(fingerprint(&other), fingerprint(&sparse));
 }

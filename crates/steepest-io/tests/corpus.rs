@@ -102,7 +102,7 @@ fn differs(found: &Option<Dataset>, expected: &Value) -> Option<String> {
         Inputs::Bytes(values) => values.iter().map(|&value| value.into()).collect(),
         Inputs::F32(values) => values.iter().map(|&value| value.into()).collect(),
         Inputs::F64(values) => values.to_vec(),
-        Inputs::Drawn { .. } => vec![],
+        Inputs::Drawn { .. } | Inputs::Sparse(_) => vec![],
     };
     if found_inputs != inputs {
         return Some(format!("inputs {found_inputs:?}"));

@@ -50,7 +50,7 @@ fn main() {
     row("gelu, back", &mut || kernels::gelu_backward(black_box(&x), &mut y));
     let targets = kernels::ClassTargets { classes: &classes, smoothing: 0.0, clips: false };
     row("softmax, loss and gradient", &mut || {
-        black_box(kernels::softmax_cross_entropy(&x, &classes, by_row, targets, 1.0, &mut y));
+        black_box(kernels::softmax_cross_entropy(&x, targets, by_row, 1.0, &mut y));
     });
     row("softmax of rows", &mut || kernels::softmax_rows(black_box(&x), by_row, &mut y, &mut log_sums));
     row("column sums (biases)", &mut || kernels::add_column_sums(black_box(&x), &mut sums));
@@ -61,8 +61,8 @@ fn main() {
         black_box(kernels::all_finite(black_box(&x)));
     });
     row("gradient descent", &mut || kernels::axpy(-1e-6, black_box(&x), &mut w));
-    let step = kernels::MomentumStep { inner: 1.0, outer: 1e-6, momentum: 0.9, nesterov: false };
-    row("momentum", &mut || kernels::momentum(&step, black_box(&x), &mut m, &mut w));
+    let momentum = kernels::MomentumStep { inner: 1.0, outer: 1e-6, momentum: 0.9, nesterov: false };
+    row("momentum", &mut || kernels::momentum(&momentum, black_box(&x), &mut m, &mut w));
     row("Adam", &mut || kernels::adam(&step, black_box(&x), &mut m, &mut v, &mut w));
     row("RMSprop", &mut || kernels::rmsprop(&rmsprop, black_box(&x), &mut v, &mut [], &mut w));
     row("running mean", &mut || kernels::lerp(0.001, black_box(&x), &mut w));

@@ -7,6 +7,7 @@ mod bias;
 mod convert;
 mod cores;
 mod cross_entropy;
+mod csr;
 mod deform;
 mod dropout;
 mod float;
@@ -36,6 +37,7 @@ pub use batch_norm::{batch_norm, batch_norm_backward, batch_norm_sums, column_mo
 pub use bias::add_column_sums;
 pub use convert::{narrow, widen};
 pub use cross_entropy::{ClassTargets, CrossEntropy, FEW_CLASSES, softmax_cross_entropy};
+pub use csr::{Csr, affine_csr, weight_gradient_csr};
 pub use deform::{DeformScratch, Deformation, deform};
 pub use dropout::{DropoutMask, dropout};
 pub use float::Float;

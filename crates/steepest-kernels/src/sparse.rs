@@ -195,6 +195,7 @@ macro_rules! for_all_units {
         }
     }};
 }
+pub(crate) use for_all_units;
 
 /// Whether sums begin at zero and are added to the bias, as those of numbers; those of bytes begin at the bias.
 fn begin_at_zero<T: Float, X: Element<T>>() -> bool {

@@ -1,7 +1,7 @@
 //! Inputs and targets as the estimators have checked them.
 
 use pyo3::prelude::*;
-use steepest::{Dataset, DatasetError, Inputs, Targets};
+use steepest::{Dataset, DatasetError, Inputs, SparseRows, SparseValues, Targets};
 
 use crate::lent::Lent;
 use crate::value_error;
@@ -27,6 +27,34 @@ impl Rows {
             }
         };
         Dataset::new(inputs, n_features, None).map(Self).map_err(value_error)
+    }
+
+    /// Of the parts of SciPy's `csr_array`, used where they are: `data` of float64 or float32, `indices` of int32, `indptr`.
+    #[staticmethod]
+    fn csr(
+        data: &Bound<'_, PyAny>,
+        indices: &Bound<'_, PyAny>,
+        indptr: Vec<usize>,
+        n_features: usize,
+    ) -> PyResult<Self> {
+        let columns = Lent::<i32>::of(indices)?.into_numbers();
+        let rows = SparseRows::new(sparse_values(data)?, columns, indptr, n_features).map_err(value_error)?;
+        Dataset::new(Inputs::Sparse(rows), n_features, None).map(Self).map_err(value_error)
+    }
+
+    /// Of the parts of SciPy's `csc_array`, copied.
+    #[staticmethod]
+    fn csc(
+        data: &Bound<'_, PyAny>,
+        indices: &Bound<'_, PyAny>,
+        indptr: Vec<usize>,
+        n_samples: usize,
+    ) -> PyResult<Self> {
+        let (of_rows, n_features) =
+            (Lent::<i32>::of(indices)?.into_numbers(), indptr.len().saturating_sub(1));
+        let rows = SparseRows::of_columns(sparse_values(data)?, of_rows, indptr, n_samples);
+        let rows = rows.map_err(value_error)?;
+        Dataset::new(Inputs::Sparse(rows), n_features, None).map(Self).map_err(value_error)
     }
 
     /// The same rows with the class of each, an array of uint32 below `n_classes`.
@@ -58,6 +86,14 @@ impl Rows {
     fn __len__(&self) -> usize {
         self.0.n_samples()
     }
+}
+
+/// The values of sparse rows, in either precision.
+fn sparse_values(data: &Bound<'_, PyAny>) -> PyResult<SparseValues> {
+    Ok(match Lent::<f64>::of(data) {
+        Ok(values) => SparseValues::F64(values.into_numbers()),
+        Err(_) => SparseValues::F32(Lent::<f32>::of(data)?.into_numbers()),
+    })
 }
 
 impl Rows {

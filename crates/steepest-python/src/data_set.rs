@@ -77,6 +77,7 @@ impl DataSet {
             Inputs::Bytes(_) | Inputs::Drawn { .. } => "uint8",
             Inputs::F32(_) => "float32",
             Inputs::F64(_) => "float64",
+            Inputs::Sparse(_) => unreachable!("no file has them"),
         }
     }
 
@@ -110,6 +111,7 @@ impl DataSet {
             Inputs::Bytes(x) => write(x, out),
             Inputs::F32(x) => write(x, out),
             Inputs::F64(x) => write(x, out),
+            Inputs::Sparse(_) => unreachable!("no file has them"),
             Inputs::Drawn { draw, rows } => {
                 let width = self.data.n_features();
                 let drawn = out.py().detach(|| {

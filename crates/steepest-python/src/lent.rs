@@ -16,9 +16,13 @@ pub struct Lent<T: Element>(PyBuffer<T>);
 impl<T: Element> Lent<T> {
     /// Of an array of `T` in C order.
     pub fn of(array: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let buffer = PyBuffer::get(array)?;
-        if buffer.as_slice_ptr().is_none() {
-            return Err(PyValueError::new_err("expected an array in C order"));
+        let buffer = PyBuffer::<T>::get(array)?;
+        let foreign: &[u8] = if cfg!(target_endian = "little") { b">!" } else { b"<" };
+        let is_foreign = buffer.format().to_bytes().first().is_some_and(|first| foreign.contains(first));
+        if is_foreign || buffer.as_slice_ptr().is_none() {
+            return Err(PyValueError::new_err(
+                "expected an array in C order, its numbers in this machine's order of bytes",
+            ));
         }
         Ok(Self(buffer))
     }
@@ -30,6 +34,11 @@ impl<T: Element> Lent<T> {
             [n] => (n, 1),
             [n, ref rest @ ..] => (n, rest.iter().product()),
         }
+    }
+
+    /// How many dimensions the array has.
+    pub fn dimensions(&self) -> usize {
+        self.0.dimensions()
     }
 
     /// For a data set.

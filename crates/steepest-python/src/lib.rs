@@ -28,7 +28,7 @@ mod _core {
     #[pymodule_export]
     use super::model::PyModel;
     #[pymodule_export]
-    use super::predict::{predict_classes, predict_values};
+    use super::predict::Network;
     #[pymodule_export]
     use super::run::train;
     #[pymodule_export]

@@ -221,7 +221,8 @@ impl<T: Float + Element> Fit<T> {
         let batch_norm = recipe.network.batch_norm;
         let spec = NetworkSpec { sizes, activation: recipe.network.activation, bias: true, batch_norm };
         let mut network = Network::zeros(spec);
-        read_layers(&network.layers().to_vec(), &coefs, &intercepts, &mut network.parameters)?;
+        let layers = network.layers().to_vec();
+        read_layers(&layers, &coefs, &intercepts, &mut network.parameters)?;
         let trainer = steepest::Trainer::new(training, network, data.clone(), batches, n_jobs);
         Ok(Self { trainer, kept: None })
     }

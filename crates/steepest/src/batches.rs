@@ -72,7 +72,7 @@ pub struct Batches {
 enum Source {
     All,
     Order { order: Vec<u32>, shuffle: Option<Shuffle> },
-    Replacement { rng: ChaCha8Rng, batch: Vec<u32> },
+    Replacement { rng: Box<ChaCha8Rng>, batch: Vec<u32> },
     Given { batches: Vec<Vec<u32>>, last: usize },
 }
 
@@ -101,7 +101,7 @@ impl Batches {
     pub fn new(n_rows: usize, size: Option<usize>, sampling: Sampling, seed: u64) -> Self {
         let rng = stream(seed, Purpose::Batches);
         let source = match (size, sampling) {
-            (_, Sampling::Replacement) => Source::Replacement { rng, batch: Vec::new() },
+            (_, Sampling::Replacement) => Source::Replacement { rng: Box::new(rng), batch: Vec::new() },
             (None, _) => Source::All,
             (Some(_), sampling) => Source::Order {
                 order: (0..n_rows as u32).collect(),

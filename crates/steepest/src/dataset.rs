@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::head::TargetRows;
 use crate::numbers::Numbers;
+use crate::sparse_rows::SparseRows;
 
 /// Draws one row of bytes: `(epoch, row, out)`, where `out` has `n_features` bytes.
 ///
@@ -22,6 +23,8 @@ pub enum Inputs {
     F32(Numbers<f32>),
     /// Double precision.
     F64(Numbers<f64>),
+    /// Numbers of which only those that are not zero are kept.
+    Sparse(SparseRows),
     /// Rows drawn when they are needed and never stored; `rows[i]` is the number that sample `i` is drawn by.
     Drawn {
         /// Draws a row.
@@ -59,6 +62,59 @@ pub enum DatasetError {
         /// How many numbers there are.
         len: usize,
         /// How many make a row.
+        n_features: usize,
+    },
+    /// Sparse rows are of another length than was said.
+    #[error("sparse rows of {rows} features do not make a data set of {n_features}")]
+    SparseFeatures {
+        /// Features of the rows.
+        rows: usize,
+        /// Features asked for.
+        n_features: usize,
+    },
+    /// Sparse inputs have no starts, of which even no rows have one.
+    #[error(
+        "sparse inputs have no starts (indptr): expected one for each row, and one for the end of the last"
+    )]
+    SparseNoStarts,
+    /// Values of sparse inputs and the numbers of their columns (or rows) differ in number.
+    #[error("{values} values of sparse inputs, but {numbers} {what} numbers")]
+    SparseLengths {
+        /// Values.
+        values: usize,
+        /// Numbers of columns or rows.
+        numbers: usize,
+        /// Of which.
+        what: &'static str,
+    },
+    /// The starts of sparse rows are not in order, or go beyond the values.
+    #[error(
+        "the starts (indptr) of sparse inputs must never fall, and end within their {values} values, but number {place} is {start}"
+    )]
+    SparseStarts {
+        /// Which start, from 0.
+        place: usize,
+        /// What it is.
+        start: usize,
+        /// How many values there are.
+        values: usize,
+    },
+    /// An entry of sparse inputs lies outside them.
+    #[error("entry {entry} of the sparse inputs has {what} {number}: expected 0 or more, and below {end}")]
+    SparseNumber {
+        /// Which entry, from 0.
+        entry: usize,
+        /// Its column, or row.
+        number: i32,
+        /// Which of them.
+        what: &'static str,
+        /// One past the last.
+        end: usize,
+    },
+    /// More columns than their numbers can tell apart.
+    #[error("sparse inputs have {n_features} columns: expected fewer than 2^31")]
+    SparseColumns {
+        /// Columns.
         n_features: usize,
     },
     /// Inputs and targets differ in number.
@@ -124,12 +180,16 @@ impl Dataset {
     /// A data set of `inputs`, whose rows have `n_features` numbers each.
     ///
     /// # Errors
-    /// When the inputs do not fill whole rows, the targets are for another number of rows, or a label has no class.
+    /// When the inputs do not fill whole rows or are rows of another length, the targets are for another number of rows, or a label has no class.
     pub fn new(inputs: Inputs, n_features: usize, targets: Option<Targets>) -> Result<Self, DatasetError> {
         let len = match &inputs {
             Inputs::Bytes(x) => x.len(),
             Inputs::F32(x) => x.len(),
             Inputs::F64(x) => x.len(),
+            Inputs::Sparse(rows) if rows.n_features() != n_features => {
+                return Err(DatasetError::SparseFeatures { rows: rows.n_features(), n_features });
+            }
+            Inputs::Sparse(rows) => rows.n_samples().saturating_mul(n_features),
             Inputs::Drawn { rows, .. } => rows.len() * n_features,
         };
         if n_features == 0 || len % n_features != 0 {
@@ -189,6 +249,7 @@ impl Dataset {
     pub fn n_samples(&self) -> usize {
         match &*self.inputs {
             Inputs::Drawn { rows, .. } => rows.len(),
+            Inputs::Sparse(rows) => rows.n_samples(),
             Inputs::Bytes(x) => x.len() / self.n_features,
             Inputs::F32(x) => x.len() / self.n_features,
             Inputs::F64(x) => x.len() / self.n_features,
@@ -203,6 +264,11 @@ impl Dataset {
     /// The inputs as they are stored.
     pub fn inputs(&self) -> &Inputs {
         &self.inputs
+    }
+
+    /// Whether only what is not zero is stored.
+    pub fn is_sparse(&self) -> bool {
+        matches!(*self.inputs, Inputs::Sparse(_))
     }
 
     /// Whether rows come as bytes, stored or drawn.
@@ -262,6 +328,7 @@ impl Dataset {
             Inputs::Bytes(x) => Inputs::Bytes(gather(x, self.n_features, rows).into()),
             Inputs::F32(x) => Inputs::F32(gather(x, self.n_features, rows).into()),
             Inputs::F64(x) => Inputs::F64(gather(x, self.n_features, rows).into()),
+            Inputs::Sparse(all) => Inputs::Sparse(all.select(rows)),
             Inputs::Drawn { draw, rows: all } => {
                 Inputs::Drawn { draw: draw.clone(), rows: gather(all, 1, rows) }
             }

@@ -1,6 +1,6 @@
 //! Rows of a data set on their way into the network.
 
-use steepest_kernels::{self as kernels, Element, Float, Ink, Inputs, Patches, Stored};
+use steepest_kernels::{self as kernels, Csr, Element, Float, Ink, Inputs, Patches, Stored};
 
 use crate::augment::{AugmentScratch, Augmenter};
 use crate::batches::Rows;
@@ -8,6 +8,7 @@ use crate::dataset::{Dataset, Inputs as Storage, Targets};
 use crate::head::TargetRows;
 use crate::layout;
 use crate::noise::Noise;
+use crate::sparse_rows::{SparseRows, ValueSlice};
 
 /// Where blocks of rows come from.
 #[derive(Clone, Copy)]
@@ -61,6 +62,8 @@ pub(crate) enum Block<'a, T> {
     /// For a network whose first layer lies transposed. Which of these two it is changes no bit on the way forward.
     Turned(Inputs<'a, T, T>),
     InkedFloats(Inputs<'a, T, T>, &'a [Ink]),
+    /// For a network whose first layer lies transposed.
+    Sparse(&'a Csr<T>),
 }
 
 impl<T: Float> Block<'_, T> {
@@ -79,6 +82,7 @@ impl<T: Float> Block<'_, T> {
             Self::Floats(x) => kernels::affine(x, weight, bias, z),
             Self::Turned(x) if x.x.len() == x.n_in => affine_inked(x, &[], weight, bias, z),
             Self::Turned(x) => kernels::affine_turned(x, weight, bias, z),
+            Self::Sparse(x) => kernels::affine_csr(x, weight, bias, z),
         }
     }
 
@@ -98,13 +102,14 @@ impl<T: Float> Block<'_, T> {
             }
             Self::Floats(x) => kernels::weight_gradient(delta, x, first, add, d_weight),
             Self::Turned(x) => kernels::weight_gradient_turned(delta, x, first, add, d_weight),
+            Self::Sparse(x) => kernels::weight_gradient_csr(delta, x, first, add, d_weight),
         }
     }
 
     /// The inputs as numbers, scaled.
     ///
     /// # Panics
-    /// Of patches, which have lost their places.
+    /// Of patches, which have lost their places, and of sparse rows.
     pub fn to_floats(self) -> Vec<T> {
         match self {
             Self::Bytes(x) | Self::Inked(x, _) => {
@@ -113,7 +118,7 @@ impl<T: Float> Block<'_, T> {
                 out
             }
             Self::Floats(x) | Self::Turned(x) | Self::InkedFloats(x, _) => x.x.to_vec(),
-            Self::Patches(..) => unreachable!("asked for an upright network only"),
+            Self::Patches(..) | Self::Sparse(_) => unreachable!("asked for an upright network only"),
         }
     }
 }
@@ -177,14 +182,29 @@ pub(crate) struct Gather<T> {
     deforming: Deforming,
     inks: Vec<Ink>, // one for every `Ink::ROWS` rows
     floats: Vec<T>,
+    sparse: Csr<T>,
+    /// Whether there will be a gradient.
+    has_gradient: bool,
     /// The first row of the batch that lies here now.
     loaded: Option<usize>,
 }
 
 impl<T: Float> Gather<T> {
     pub fn new() -> Self {
-        let deforming = Deforming::default();
-        Self { bytes: Vec::new(), deforming, inks: Vec::new(), floats: Vec::new(), loaded: None }
+        Self {
+            bytes: Vec::new(),
+            deforming: Deforming::default(),
+            inks: Vec::new(),
+            floats: Vec::new(),
+            sparse: Csr::new(),
+            has_gradient: true,
+            loaded: None,
+        }
+    }
+
+    /// For blocks that only go forward.
+    pub fn for_predictions() -> Self {
+        Self { has_gradient: false, ..Self::new() }
     }
 
     /// Forgets what lies here: a new batch begins.
@@ -236,6 +256,22 @@ impl<T: Float> Gather<T> {
                 }
                 &self.bytes
             }
+            (Storage::Sparse(all), _) if turned && noise.is_none() => {
+                if !is_here {
+                    self.sparse.begin(width);
+                    for i in 0..n {
+                        match all.row(row(i)) {
+                            (ValueSlice::F32(x), columns) => self.sparse.push(x, columns, factor),
+                            (ValueSlice::F64(x), columns) => self.sparse.push(x, columns, factor),
+                        }
+                    }
+                    if self.has_gradient {
+                        self.sparse.sort();
+                    }
+                }
+                return Block::Sparse(&self.sparse);
+            }
+            (Storage::Sparse(all), _) => return self.fill_in(all, row, (first, n), source, is_here),
             (Storage::F32(all), _) => return self.narrow(all, row, (first, n), source, is_here),
             (Storage::F64(all), _) => return self.narrow(all, row, (first, n), source, is_here),
         };
@@ -290,6 +326,32 @@ impl<T: Float> Gather<T> {
             (true, true) => Block::InkedFloats(inputs, &self.inks),
         }
     }
+
+    /// Sparse rows with all their zeros: for a network whose first layer lies upright, and under noise.
+    fn fill_in(
+        &mut self,
+        all: &SparseRows,
+        row: impl Fn(usize) -> usize,
+        (first, n): (usize, usize),
+        source: Source,
+        is_here: bool,
+    ) -> Block<'_, T> {
+        let width = source.data.n_features();
+        if !is_here {
+            self.floats.clear();
+            self.floats.resize(n * width, T::ZERO);
+            for (i, out) in self.floats.chunks_exact_mut(width).enumerate() {
+                for (column, value) in all.entries(row(i)) {
+                    out[column] = T::from_f64(value * source.factor);
+                }
+            }
+            if let Some(noise) = source.noise {
+                noise.add(first, width, &mut self.floats);
+            }
+        }
+        let inputs = Inputs::plain(&self.floats[..], width);
+        if source.turned { Block::Turned(inputs) } else { Block::Floats(inputs) }
+    }
 }
 
 /// What deforming rows works with.
@@ -309,7 +371,9 @@ impl Deforming {
                 draw(epoch, numbers[row], &mut self.drawn);
                 &self.drawn
             }
-            Storage::F32(_) | Storage::F64(_) => unreachable!("a plan deforms images of bytes only"),
+            Storage::F32(_) | Storage::F64(_) | Storage::Sparse(_) => {
+                unreachable!("a plan deforms images of bytes only")
+            }
         };
         augmenter.deform(epoch, row as u32, image, &mut self.scratch, out);
     }

@@ -77,7 +77,8 @@ const MOST_PATCHES: f64 = 0.7;
 
 /// How the first layer's weights should lie for many passes over any rows of `data`.
 pub(crate) fn layout_for(spec: &NetworkSpec, data: &Dataset) -> Layout {
-    let turns = is_wide(spec) && (!data.is_bytes() || ink(data) <= MOST_INK);
+    // Sparse rows have no other way.
+    let turns = data.is_sparse() || is_wide(spec) && (!data.is_bytes() || ink(data) <= MOST_INK);
     if turns { Layout::Turned } else { Layout::Upright }
 }
 

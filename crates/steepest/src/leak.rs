@@ -29,6 +29,10 @@ fn row_hash(data: &Dataset, row: u32) -> Option<u64> {
         Inputs::Bytes(x) => hasher.write(&x[place]),
         Inputs::F32(x) => x[place].iter().for_each(|x| x.to_bits().hash(&mut hasher)),
         Inputs::F64(x) => x[place].iter().for_each(|x| x.to_bits().hash(&mut hasher)),
+        Inputs::Sparse(rows) => rows
+            .entries(row as usize)
+            .iter()
+            .for_each(|(column, value)| (column, value.to_bits()).hash(&mut hasher)),
         Inputs::Drawn { .. } => return None,
     }
     Some(hasher.finish())

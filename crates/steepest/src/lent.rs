@@ -48,6 +48,23 @@ impl<T: Float> LentNetwork<'_, T> {
         });
     }
 
+    /// Predictions `out (n_outputs)` of a single row, as [`LentNetwork::predict`] makes them of dense rows, and sooner.
+    ///
+    /// # Panics
+    /// When layers, row and `out` do not fit each other.
+    pub fn predict_row(&self, x: &[T], out: &mut [T]) {
+        let (mut z, mut a) = (Vec::new(), Vec::new());
+        for (l, &(weight, bias)) in self.layers.iter().enumerate() {
+            z.resize(bias.len(), T::ZERO);
+            kernels::affine_sparse_row(if l == 0 { x } else { &a }, T::ONE, weight, Some(bias), &mut z);
+            if l + 1 < self.layers.len() {
+                a.resize(z.len(), T::ZERO);
+                self.activation.forward(&z, &mut a);
+            }
+        }
+        self.head.forward(&z, None, out, &mut [T::ZERO]);
+    }
+
     /// The rows from `first` on, as many as `out` has room for.
     fn predict_block(&self, source: Source, first: usize, work: &mut Work<T>, out: &mut [T]) {
         let n = out.len() / self.head.n_outputs();

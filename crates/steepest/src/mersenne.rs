@@ -39,6 +39,7 @@ impl MersenneTwister {
         (&*self.key, self.position)
     }
 
+    #[inline]
     fn next_u32(&mut self) -> u32 {
         if self.position == N {
             self.refill();
@@ -51,12 +52,16 @@ impl MersenneTwister {
         y ^ y >> 18
     }
 
+    /// The next words, each from the one before, and one that is `M` further on or, where there is none, among the new ones.
     fn refill(&mut self) {
+        let mixed = |this: u32, next: u32, far: u32| {
+            let y = this & 0x8000_0000 | next & 0x7fff_ffff;
+            far ^ y >> 1 ^ (0x9908_b0df & (y & 1).wrapping_neg())
+        };
         let key = &mut self.key;
-        for i in 0..N {
-            let y = key[i] & 0x8000_0000 | key[(i + 1) % N] & 0x7fff_ffff;
-            key[i] = key[(i + M) % N] ^ y >> 1 ^ (0x9908_b0df * (y & 1));
-        }
+        (0..N - M).for_each(|i| key[i] = mixed(key[i], key[i + 1], key[i + M]));
+        (N - M..N - 1).for_each(|i| key[i] = mixed(key[i], key[i + 1], key[i + M - N]));
+        key[N - 1] = mixed(key[N - 1], key[0], key[M - 1]);
         self.position = 0;
     }
 

@@ -1,5 +1,7 @@
 //! A recipe checked against its data, with every default filled in: all that a run executes.
 
+use std::fmt::Display;
+
 use steepest_kernels::{Float, all_finite};
 
 use crate::augment::Augmenter;
@@ -73,7 +75,7 @@ impl Plan {
         let split = split_rows(&mut recipe, data.n_samples(), classes)?;
         let divide_by = recipe.data.divide_by.unwrap_or(match data.inputs() {
             Inputs::Bytes(_) | Inputs::Drawn { .. } => 255.0,
-            Inputs::F32(_) | Inputs::F64(_) => 1.0,
+            Inputs::F32(_) | Inputs::F64(_) | Inputs::Sparse(_) => 1.0,
         });
         check(divide_by.is_finite() && divide_by != 0.0, || {
             format!("data.divide_by is {divide_by}: expected a number other than 0")
@@ -86,7 +88,7 @@ impl Plan {
         check_loss(&mut recipe, output, data)?;
         check_start(&recipe)?;
         check_quirks(&recipe, output)?;
-        check_noise(&recipe)?;
+        check_noise(&recipe, data)?;
         check_batch_norm(&recipe, split.train.len())?;
         check_label_smoothing(&recipe, output, &classes)?;
         check(
@@ -263,6 +265,10 @@ fn check_inputs(data: &Dataset) -> Result<(), Error> {
     match data.inputs() {
         Inputs::F32(x) => check_finite(x, data.n_features(), "the input"),
         Inputs::F64(x) => check_finite(x, data.n_features(), "the input"),
+        Inputs::Sparse(rows) => match rows.not_finite() {
+            None => Ok(()),
+            Some((row, column, x)) => not_finite((row, column), "the input", x),
+        },
         Inputs::Bytes(_) | Inputs::Drawn { .. } => Ok(()),
     }
 }
@@ -273,7 +279,10 @@ fn check_finite<T: Float>(numbers: &[T], width: usize, what: &str) -> Result<(),
         return Ok(());
     }
     let Some((i, x)) = numbers.iter().enumerate().find(|(_, x)| !x.is_finite()) else { return Ok(()) };
-    let (row, column) = (i / width.max(1), i % width.max(1));
+    not_finite((i / width.max(1), i % width.max(1)), what, x)
+}
+
+fn not_finite((row, column): (usize, usize), what: &str, x: impl Display) -> Result<(), Error> {
     Err(Error::Plan(format!("row {row}, column {column}: {what} is {x}: replace it, or leave the row out")))
 }
 
@@ -399,10 +408,16 @@ fn check_quirks(recipe: &Recipe, output: Output) -> Result<(), Error> {
 }
 
 /// Checks what training adds to the inputs and drops of the hidden layers.
-fn check_noise(recipe: &Recipe) -> Result<(), Error> {
+fn check_noise(recipe: &Recipe, data: &Dataset) -> Result<(), Error> {
     let (noise, dropout) = (recipe.data.noise, recipe.network.dropout);
     check(noise >= 0.0 && noise.is_finite(), || {
         format!("data.noise is {noise}: expected a standard deviation, a number from 0 on")
+    })?;
+    check(noise == 0.0 || !data.is_sparse(), || {
+        format!(
+            "data.noise is {noise}, but the inputs are sparse, and noise would fill in their zeros: \
+             leave it out, or give the rows with all their numbers"
+        )
     })?;
     check((0.0..1.0).contains(&dropout), || {
         format!("network.dropout is {dropout}: expected the part that is dropped, 0 or more and below 1")

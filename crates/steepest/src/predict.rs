@@ -35,7 +35,7 @@ pub fn logits<T: Float>(network: &Network<T>, data: &Dataset, factor: f64, pool:
     let size = block_rows(network);
     let mut out = vec![T::ZERO; n_samples * n_outputs];
     let parts: Vec<Mutex<&mut [T]>> = out.chunks_mut(TASK * n_outputs).map(Mutex::new).collect();
-    let buffers = || Mutex::new((Gather::new(), Activations::new(network, size)));
+    let buffers = || Mutex::new((Gather::for_predictions(), Activations::new(network, size)));
     let buffers: Vec<_> = (0..pool.threads()).map(|_| buffers()).collect();
     pool.run(parts.len(), &|task, thread| {
         let mut part = lock(&parts[task]);

@@ -67,7 +67,7 @@ impl Head {
             }
             (Output::Softmax, _) if self.quirks.rule == DeltaRule::Diagonal => squared_error(p, targets, n),
             (Output::Softmax | Output::Sigmoid, _) if self.dialect == Dialect::Sklearn => {
-                sum_of(p, n, |row, i, p| self.clipped_log_loss(p, targets.number(row, i, n)))
+                self.clipped_log_loss(p, targets)
             }
             (Output::Softmax, TargetRows::Classes(labels)) if self.quirks.axis == Axis::Classes => {
                 let rows = z.chunks_exact(n).zip(labels).zip(log_sums);
@@ -91,14 +91,34 @@ impl Head {
         }
     }
 
-    /// What one output gives to scikit-learn's `log_loss`, where its probability is `p` and should be `y`.
-    fn clipped_log_loss<T: Float>(&self, p: T, y: f64) -> f64 {
-        let smoothing = self.label_smoothing;
-        let y = (1.0 - smoothing) * y + smoothing / self.n_outputs as f64;
-        let p = p.to_f64().clamp(T::EPSILON.to_f64(), 1.0 - T::EPSILON.to_f64());
-        let yes = if y > 0.0 { -y * p.ln() } else { 0.0 };
-        let has_no = self.output == Output::Sigmoid && y < 1.0;
-        if has_no { yes - (1.0 - y) * (1.0 - p).ln() } else { yes }
+    /// scikit-learn's `log_loss`, summed over rows: the precision's epsilon is the least that a probability is taken to be, and
+    /// the least that it is below 1.
+    fn clipped_log_loss<T: Float>(&self, p: &[T], targets: TargetRows) -> f64 {
+        // So many of the least probabilities have a product that is still a number: one logarithm for all of them.
+        const FACTORS: u32 = 16;
+        let (n, least) = (self.n_outputs, T::EPSILON.to_f64());
+        let is_softmax = self.output == Output::Softmax;
+        let (mut loss, mut product, mut factors) = (0.0, 1.0, 0);
+        for (row, p) in p.chunks_exact(n).enumerate() {
+            for (i, p) in p.iter().enumerate() {
+                let p = p.to_f64().clamp(least, 1.0 - least);
+                let y = targets.number(row, i, n);
+                let y = (1.0 - self.label_smoothing) * y + self.label_smoothing / n as f64;
+                if y == 1.0 {
+                    product *= p;
+                } else if y == 0.0 {
+                    product *= if is_softmax { 1.0 } else { 1.0 - p };
+                } else {
+                    loss -= y * p.ln() + if is_softmax { 0.0 } else { (1.0 - y) * (1.0 - p).ln() };
+                }
+                factors += 1;
+                if factors == FACTORS {
+                    loss -= f64::ln(product);
+                    (product, factors) = (1.0, 0);
+                }
+            }
+        }
+        loss - f64::ln(product)
     }
 
     /// What label smoothing adds to a row's cross-entropy: `smoothing (z[class] - mean(z))`.

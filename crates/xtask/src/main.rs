@@ -22,6 +22,7 @@ const TEST: &[Step] = &[
     ("python", "the benchmarks compile and reproduce their golden files", test_python),
     ("rust", "all tests of all crates", test_rust),
     ("parquet", "the tests of tables, with Parquet files", test_parquet),
+    ("wheel", "the Python package, built and installed, beside scikit-learn", test_wheel),
 ];
 
 const CHECK: &[Step] = &[
@@ -31,8 +32,8 @@ const CHECK: &[Step] = &[
 ];
 
 const USAGE: &str = "usage: cargo xtask CHORE [STEP]...
-  test [python] [rust] [parquet]  run the tests: all steps, or those named
-  check [fmt] [clippy] [doc]      formatting, lints, documentation";
+  test [python] [rust] [parquet] [wheel]  run the tests: all steps, or those named
+  check [fmt] [clippy] [doc]              formatting, lints, documentation";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -80,8 +81,8 @@ fn run(steps: &[Step]) -> ExitCode {
 
 fn test_rust() -> Result<Outcome> {
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
-    if std::env::var_os("STEEPEST_PYTHON").is_none() && environment_is_ready() {
-        command.env("STEEPEST_PYTHON", environment_python());
+    if std::env::var_os("STEEPEST_PYTHON").is_none() && environment().is_ready() {
+        command.env("STEEPEST_PYTHON", environment().python());
     }
     call(&mut command)
 }
@@ -105,12 +106,9 @@ fn test_parquet() -> Result<Outcome> {
 }
 
 fn test_python() -> Result<Outcome> {
-    let Some(python) = ["python3", "python"].into_iter().find(|python| succeeds(python, "pass")) else {
-        return Ok(Outcome::Skipped("there is no Python".into()));
+    let Some(python) = python_since((3, 10)) else {
+        return Ok(Outcome::Skipped("there is no Python 3.10 or newer, which the benchmarks need".into()));
     };
-    if !succeeds(python, "import sys; sys.exit(sys.version_info < (3, 10))") {
-        return Ok(Outcome::Skipped("the benchmarks need Python 3.10 or newer".into()));
-    }
     let benchmarks = root().join("benchmarks");
     let mut scripts = Vec::new();
     for folder in [&benchmarks, &benchmarks.join("peers")] {
@@ -123,47 +121,81 @@ fn test_python() -> Result<Outcome> {
     call(script(python).args(["-m", "py_compile"]).args(&scripts))?;
     eprintln!("{} scripts compile", scripts.len());
 
-    if let Err(error) = set_up_environment(python) {
+    let environment = environment();
+    if let Err(error) = environment.set_up(python) {
         let why = format!(
             "the packages of benchmarks/requirements.txt are not to be had, so golden files were not checked ({error:#})"
         );
         return Ok(Outcome::Skipped(why));
     }
     let fresh = root().join("target/golden");
-    let python = environment_python();
+    let python = environment.python();
     call(script(&python).arg(benchmarks.join("make_golden.py")).arg(&fresh))?;
     let compare = root().join("crates/xtask/src/compare_golden.py");
     call(script(&python).arg(compare).arg(benchmarks.join("golden")).arg(&fresh))
 }
 
-/// Makes `target/venv` with the packages of `benchmarks/requirements.txt`, unless it is there already.
-fn set_up_environment(python: &str) -> Result<()> {
-    if environment_is_ready() {
-        return Ok(());
+/// The wheel as a person installs it, in an environment of its own: pip builds it.
+fn test_wheel() -> Result<Outcome> {
+    let Some(python) = python_since((3, 11)) else {
+        return Ok(Outcome::Skipped("there is no Python 3.11 or newer, which the wheel needs".into()));
+    };
+    let environment = Environment { folder: "target/venv-wheel", requirements: "python/requirements.txt" };
+    if let Err(error) = environment.set_up(python) {
+        let why = format!("the packages of python/requirements.txt are not to be had ({error:#})");
+        return Ok(Outcome::Skipped(why));
     }
-    let folder = root().join("target/venv");
-    eprintln!("setting up {} with the packages of {}", folder.display(), requirements().display());
-    call(script(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
-    let pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--retries", "1", "-r"];
-    call(script(environment_python()).args(pip).arg(requirements()))?;
-    // Only now is it complete.
-    std::fs::copy(requirements(), folder.join("requirements.txt")).context("target/venv/requirements.txt")?;
-    Ok(())
+    let pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet"];
+    let python = environment.python();
+    call(script(&python).args(pip).args(["--force-reinstall", "--no-deps", "."]))?;
+    let pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "python/tests"];
+    call(&mut script(&python).args(pytest))
 }
 
-/// Whether the environment was set up, from the requirements as they are now.
-fn environment_is_ready() -> bool {
-    let installed = std::fs::read(root().join("target/venv/requirements.txt"));
-    matches!((installed, std::fs::read(requirements())), (Ok(a), Ok(b)) if a == b)
-        && succeeds(environment_python(), "import numpy, pandas, PIL, safetensors, scipy")
+/// A Python of this version or a newer one.
+fn python_since((major, minor): (u32, u32)) -> Option<&'static str> {
+    let code = format!("import sys; sys.exit(sys.version_info < ({major}, {minor}))");
+    ["python3", "python"].into_iter().find(|python| succeeds(python, &code))
 }
 
-fn environment_python() -> PathBuf {
-    root().join(if cfg!(windows) { "target/venv/Scripts/python.exe" } else { "target/venv/bin/python" })
+/// A virtual environment with the packages of a file.
+struct Environment {
+    folder: &'static str,
+    requirements: &'static str,
 }
 
-fn requirements() -> PathBuf {
-    root().join("benchmarks/requirements.txt")
+/// That of the benchmarks.
+fn environment() -> Environment {
+    Environment { folder: "target/venv", requirements: "benchmarks/requirements.txt" }
+}
+
+impl Environment {
+    /// Makes it, unless it is there already.
+    fn set_up(&self, python: &str) -> Result<()> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        let (folder, requirements) = (root().join(self.folder), root().join(self.requirements));
+        eprintln!("setting up {} with the packages of {}", folder.display(), requirements.display());
+        call(script(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--retries", "1", "-r"];
+        call(script(self.python()).args(pip).arg(&requirements))?;
+        // Only now is it complete.
+        std::fs::copy(&requirements, folder.join("requirements.txt")).context("requirements.txt")?;
+        Ok(())
+    }
+
+    /// Whether it was set up, from the requirements as they are now.
+    fn is_ready(&self) -> bool {
+        let installed = std::fs::read(root().join(self.folder).join("requirements.txt"));
+        let wanted = std::fs::read(root().join(self.requirements));
+        matches!((installed, wanted), (Ok(a), Ok(b)) if a == b)
+            && succeeds(self.python(), "import numpy, pandas, scipy")
+    }
+
+    fn python(&self) -> PathBuf {
+        root().join(self.folder).join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" })
+    }
 }
 
 fn check_fmt() -> Result<Outcome> {
