@@ -76,33 +76,14 @@ class FileSupport:
             The fitted estimator.
         """
         model = _core.Model.load(Path(path))
-        note = json.loads(model.note or "{}")
+        note = note_of(model)
         if note.get("estimator") != cls.__name__:
             what = note.get("estimator", "another program or a run")
             raise ValueError(f"{path} is a model of {what}, not of {cls.__name__}: steepest.load(path) takes any model")
-        parameters = note["parameters"]
-        estimator = cls(**{**parameters, "class_weight": None} if "class_weight" in parameters else parameters)
-        estimator.coefs_, estimator.intercepts_ = layers_of(model)
-        estimator._best_coefs, estimator._best_intercepts = estimator.coefs_, estimator.intercepts_
-        estimator._no_improvement_count = 0
-        estimator._random_state = check_random_state(None)
-        estimator.n_features_in_, estimator.n_outputs_ = model.sizes[0], model.sizes[-1]
-        estimator.n_layers_ = len(model.sizes)
-        for name, value in note["attributes"].items():
-            setattr(estimator, name, np.array(value, object) if name == "feature_names_in_" else value)
-        if "labels" in note:
-            estimator._label_binarizer = LabelBinarizer()
-            if note["labels"] == "multilabel":
-                estimator._label_binarizer.fit(np.eye(model.sizes[-1], dtype=int))
-            else:
-                estimator._label_binarizer.fit(labels_of(model.classes, note["labels"]))
-            estimator.classes_ = estimator._label_binarizer.classes_
-            weights = parameters.get("class_weight")
-            if isinstance(weights, list):
-                weights = dict(zip(estimator.classes_.tolist(), weights))
-            estimator.class_weight = weights
-        estimator._make_network()
-        return estimator
+        try:
+            return _estimator_of(cls, model, note)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: what it says of the estimator is damaged ({error!r})") from error
 
     def export(self, path: str | os.PathLike) -> None:
         """Write the network for other programs.
@@ -131,6 +112,45 @@ class FileSupport:
             classes = self.classes_
             arrays["classes"] = classes.astype(str) if classes.dtype == object else classes
         np.savez(path, activation=self.activation, out_activation=self.out_activation_, **arrays)
+
+
+def note_of(model: _core.Model) -> dict[str, Any]:
+    """What an estimator has kept beside the network, if one has."""
+    try:
+        note = json.loads(model.note or "{}")
+    except ValueError:
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def _estimator_of(cls, model: _core.Model, note: dict[str, Any]):
+    """The estimator of a file. What the network says for itself is not taken from the note, which may be anybody's."""
+    parameters, attributes = note["parameters"], note["attributes"]
+    weights = parameters.pop("class_weight", None)
+    estimator = cls(**parameters)
+    estimator.coefs_, estimator.intercepts_ = layers_of(model)
+    estimator._best_coefs, estimator._best_intercepts = list(estimator.coefs_), list(estimator.intercepts_)
+    estimator._no_improvement_count = 0
+    estimator._random_state = check_random_state(None)
+    estimator.n_features_in_, estimator.n_outputs_ = model.sizes[0], model.sizes[-1]
+    estimator.n_layers_ = len(model.sizes)
+    for name in _ATTRIBUTES:
+        if name in attributes:
+            setattr(estimator, name, attributes[name])
+    if "feature_names_in_" in attributes:
+        estimator.feature_names_in_ = np.array(attributes["feature_names_in_"], object)
+        if estimator.feature_names_in_.shape != (model.sizes[0],):
+            raise ValueError("other names of features than features")
+    if is_classifier(estimator):
+        is_multilabel = note["labels"] == "multilabel"
+        labels = np.eye(model.sizes[-1], dtype=int) if is_multilabel else labels_of(model.classes, note["labels"])
+        estimator._label_binarizer = LabelBinarizer().fit(labels)
+        estimator.classes_ = estimator._label_binarizer.classes_
+        if isinstance(weights, list):
+            weights = dict(zip(estimator.classes_.tolist(), weights, strict=True))
+        estimator.class_weight = weights
+    estimator._make_network()
+    return estimator
 
 
 def _model_of(estimator, names: list[str]) -> _core.Model:

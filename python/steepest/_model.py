@@ -1,6 +1,5 @@
 """Models: what training leaves, and what predicts."""
 
-import json
 import os
 import tempfile
 import tomllib
@@ -11,7 +10,7 @@ import numpy as np
 
 from steepest import _core
 from steepest._data import Data, load_data
-from steepest._files import labels_of, layers_of
+from steepest._files import labels_of, layers_of, note_of
 from steepest._threads import thread_count
 
 
@@ -56,8 +55,7 @@ class Model:
 
     def __init__(self, core: _core.Model) -> None:
         self._core = core
-        kind = json.loads(core.note or "{}").get("labels")
-        self.classes: np.ndarray | None = labels_of(core.classes, kind) if core.classes else None
+        self.classes: np.ndarray | None = _labels(core)
         self.n_features: int = core.sizes[0]
         self.image: tuple[int, int] | None = core.image
         self.columns: list[str] | None = core.columns
@@ -193,6 +191,16 @@ class Model:
     def __repr__(self) -> str:
         sizes = "-".join(map(str, self._core.sizes))
         return f"<steepest.Model {self.recipe['name']}: {sizes}, {self._core.dtype}>"
+
+
+def _labels(core: _core.Model) -> np.ndarray | None:
+    """The classes, of the type that an estimator's labels had."""
+    if not core.classes:
+        return None
+    try:
+        return labels_of(core.classes, note_of(core).get("labels"))
+    except (TypeError, ValueError):
+        return labels_of(core.classes)
 
 
 def _rows(X: Any) -> np.ndarray:

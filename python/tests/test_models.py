@@ -81,6 +81,27 @@ def test_a_fit_is_kept(tmp_path):
     assert loaded.partial_fit(X, y).loss_ < before and loaded.t_ == 31 * len(X)
 
 
+def test_a_note_of_a_stranger(tmp_path):
+    """What a file says of its estimator is checked before it is believed."""
+    X, y = problems.binary()
+    OURS.Classifier(**SMALL).fit(X, y).save(tmp_path / "m")
+    core = steepest.load(tmp_path / "m")._core
+    note = json.loads(core.note)
+    for changes in ({"parameters": 3}, {"parameters": {"no_such": 1}}, {"labels": "no"}, {"labels": 5}, {"attributes": []},
+                    {"attributes": note["attributes"] | {"out_activation_": "exec"}},
+                    {"attributes": note["attributes"] | {"feature_names_in_": ["a"]}}):
+        core.save(tmp_path / "other", json.dumps(note | changes))
+        with pytest.raises(ValueError, match="other.*damaged"):
+            OURS.Classifier.load(tmp_path / "other")
+        assert len(steepest.load(tmp_path / "other").predict(X)) == len(X)
+    core.save(tmp_path / "other", json.dumps(note | {"attributes": note["attributes"] | {"predict": 3}}))
+    assert callable(OURS.Classifier.load(tmp_path / "other").predict)
+    core.save(tmp_path / "other", "[not json")
+    assert steepest.load(tmp_path / "other").predict(X).dtype == np.int64
+    with pytest.raises(ValueError, match="any model"):
+        OURS.Classifier.load(tmp_path / "other")
+
+
 def test_names_of_features_are_kept(tmp_path):
     pandas = pytest.importorskip("pandas")
     X, y = problems.binary()

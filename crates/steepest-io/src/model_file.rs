@@ -3,7 +3,7 @@
 //! Tensors are `layers.{i}.weight (n_out, n_in)` and `layers.{i}.bias (n_out)`, `i` from 0, for inputs already divided
 //! by the plan's `data.divide_by`; batch normalisation is folded into them. Of a table's columns there is more: see
 //! [`crate::model_columns`]. The metadata has one key, `steepest`, whose value is JSON: the plan, the class names, the image's size,
-//! the columns, a checksum of the tensors. (One key, because a second one would make the order of keys, and so the bytes of the
+//! the columns, a checksum of the tensors, and what another program keeps with the model. (One key, because a second one would make the order of keys, and so the bytes of the
 //! file, a matter of chance.)
 
 use std::path::Path;

@@ -311,7 +311,8 @@ fn model_of<T: Float + pyo3::buffer::Element>(
     let n_outputs = sizes[sizes.len() - 1];
     let activation = recipe.network.activation;
     let mut network = Network::zeros(NetworkSpec { sizes, activation, bias: true, batch_norm: false });
-    read_layers(&network.layers().to_vec(), coefs, intercepts, &mut network.parameters)?;
+    let layers = network.layers().to_vec();
+    read_layers(&layers, coefs, intercepts, &mut network.parameters)?;
     let output = recipe.network.output.ok_or_else(|| value_error("the recipe has no output"))?;
     let divide_by = recipe.data.divide_by.unwrap_or(1.0);
     let head = recipe.head(output, n_outputs);
