@@ -9,20 +9,21 @@ class Live:
 
     def __init__(self) -> None:
         self._shown: Any = None
-        self._last = ""
+        self._place = self._last = ""
         self._is_notebook = _is_notebook()
         self._is_terminal = not self._is_notebook and sys.stderr is not None and sys.stderr.isatty()
 
     def glance(self, done: int, total: int, epoch: int, loss: float) -> None:
         """So many steps of all are done."""
-        if self._is_notebook or self._is_terminal:
-            self._show(f"{100 * done // max(total, 1):>3} %  epoch {epoch}  loss {loss:.4f}{self._last}")
+        self._place = f"{100 * done // max(total, 1):>3} %  epoch {epoch}  loss {loss:.4f}"
+        self._show(self._place + self._last)
 
     def report(self, line: dict) -> None:
         """A report came."""
         names = {"accuracy": "accuracy", "val_loss": "validation loss", "val_accuracy": "validation accuracy"}
         parts = [f"{text} {line[name]:.4f}" for name, text in names.items() if line[name] is not None]
         self._last = "  |  " + ", ".join(parts) if parts else ""
+        self._show(self._place + self._last)
 
     def end(self) -> None:
         """The run is over; in a terminal the line goes."""
@@ -35,6 +36,7 @@ class Live:
             self._shown = True
             sys.stderr.write(f"\r\x1b[K{line[:120]}")
             sys.stderr.flush()
+        if not self._is_notebook:
             return
         from IPython.display import display
 

@@ -1,6 +1,7 @@
 """Training by a recipe and data sets by name: what the command line does."""
 
 import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -88,6 +89,20 @@ def test_reports_are_told_and_may_end_a_run():
 
     with pytest.raises(RuntimeError, match="no more"):
         steepest.train(epochs=50, on_report=fail, **SMALL)
+
+
+def test_a_terminal_shows_one_line(monkeypatch):
+    """It is rewritten while the network learns, and gone in the end; elsewhere nothing is shown."""
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    steepest.train(epochs=2, **SMALL)
+    assert screen.getvalue() == ""
+    screen.isatty = lambda: True
+    steepest.train(epochs=2, **SMALL)
+    shown = screen.getvalue()
+    lines = shown.split("\r\x1b[K")
+    assert "\n" not in shown and lines[0] == lines[-1] == "" and "epoch 1  loss" in lines[1]
+    assert lines[-2].startswith("100 %  epoch 2  loss") and "validation accuracy 0." in lines[-2]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
