@@ -90,7 +90,7 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
             if first_pass:
                 sizes = [X.shape[1], *hidden_layer_sizes, self.n_outputs_]
                 self._initialize(sizes, self._dtype_for(X), draws.stream)
-            rows = targets.add_to(rows_of(X))
+            rows = targets.add_to(rows_of(X).for_training(thread_count(self.n_jobs)))
             if weights is not None:
                 rows = rows.with_weights(weights)
             progress = Progress(self, given, sample_weight)

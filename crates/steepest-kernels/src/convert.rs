@@ -30,6 +30,41 @@ impl<T: Float> Kernel for Widen<'_, T> {
     }
 }
 
+/// Whether all of `x` are whole numbers from 0 to 255 divided by `scale`, but for rounding; these then are in `out`.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn to_bytes<T: Float>(x: &[T], scale: T, out: &mut [u8]) -> bool {
+    assert_eq!(x.len(), out.len());
+    dispatch(ToBytes { x, scale, out })
+}
+
+struct ToBytes<'a, T> {
+    x: &'a [T],
+    scale: T,
+    out: &'a mut [u8],
+}
+
+impl<T: Float> Kernel for ToBytes<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> bool {
+        // A product with the reciprocal may be off by a rounding from the quotient.
+        let (tolerance, reciprocal) = (T::from_f64(2.0) * T::EPSILON, T::ONE / self.scale);
+        let half = T::from_f64(0.5);
+        let mut are_bytes = true;
+        for (out, &x) in self.out.iter_mut().zip(self.x) {
+            // What is no number, negative or too large becomes some byte, which it then is not.
+            let byte = (x * self.scale + half).to_u8();
+            *out = byte;
+            let back = T::from_u8(byte) * reciprocal;
+            are_bytes &= (back - x).abs() <= tolerance * back;
+        }
+        are_bytes
+    }
+}
+
 /// `out = x * factor`, from any precision to any other.
 ///
 /// # Panics

@@ -55,6 +55,8 @@ pub trait Float:
     fn from_f64(x: f64) -> Self;
     /// The same value in double precision.
     fn to_f64(self) -> f64;
+    /// The whole part as a byte; the nearest one where it is none, and 0 for NaN.
+    fn to_u8(self) -> u8;
     /// A byte's value.
     fn from_u8(x: u8) -> Self;
     /// Natural logarithm.
@@ -88,6 +90,10 @@ macro_rules! float {
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
+            }
+            #[inline(always)]
+            fn to_u8(self) -> u8 {
+                self as u8
             }
             #[inline(always)]
             fn from_u8(x: u8) -> Self {

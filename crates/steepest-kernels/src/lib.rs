@@ -35,7 +35,7 @@ pub use activations::{
 pub use aligned::AlignedVec;
 pub use batch_norm::{batch_norm, batch_norm_backward, batch_norm_sums, column_moments};
 pub use bias::add_column_sums;
-pub use convert::{narrow, widen};
+pub use convert::{narrow, to_bytes, widen};
 pub use cross_entropy::{ClassTargets, CrossEntropy, FEW_CLASSES, softmax_cross_entropy};
 pub use csr::{Csr, affine_csr, weight_gradient_csr};
 pub use deform::{DeformScratch, Deformation, deform};

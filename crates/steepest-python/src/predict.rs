@@ -60,8 +60,8 @@ impl Network {
     fn values(&self, rows: &Rows, out: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = out.py();
         match &self.layers {
-            AnyLayers::F32(layers) => write(&self.predict(layers, &rows.0, py)?.1, out),
-            AnyLayers::F64(layers) => write(&self.predict(layers, &rows.0, py)?.1, out),
+            AnyLayers::F32(layers) => write(&self.predict(layers, &rows.data, py)?.1, out),
+            AnyLayers::F64(layers) => write(&self.predict(layers, &rows.data, py)?.1, out),
         }
     }
 
@@ -163,7 +163,7 @@ impl Network {
             then(&values, &network.head)?;
         } else {
             drop(rows);
-            let (head, values) = self.predict(layers, &Rows::dense(x)?.0, x.py())?;
+            let (head, values) = self.predict(layers, &Rows::dense(x)?.data, x.py())?;
             then(&values, &head)?;
         }
         Ok(true)

@@ -7,7 +7,7 @@ use pyo3::buffer::Element;
 use pyo3::exceptions::PyZeroDivisionError;
 use pyo3::prelude::*;
 use steepest::{
-    BatchSize, Batches, Dataset, Float, Layer, Network, NetworkSpec, Precision, Recipe, Targets, Training,
+    BatchSize, Batches, Float, Layer, Network, NetworkSpec, Precision, Recipe, Targets, Training,
 };
 
 use crate::data::Rows;
@@ -65,7 +65,7 @@ impl Trainer {
         let recipe: Recipe = serde_json::from_str(recipe).map_err(value_error)?;
         let order = match row_numbers {
             Some(numbers) => numbers,
-            None => (0..rows.0.n_samples() as u32).collect(),
+            None => (0..rows.data.n_samples() as u32).collect(),
         };
         let batches = match recipe.training.batch_size {
             BatchSize::Full => Batches::new(order.len(), None, steepest::Sampling::Ordered, 0),
@@ -73,8 +73,8 @@ impl Trainer {
         };
         let arrays = (coefs, intercepts);
         Ok(Self(Mutex::new(match recipe.precision {
-            Precision::F32 => AnyFit::F32(Fit::new(recipe, &rows.0, arrays, batches, n_jobs)?),
-            Precision::F64 => AnyFit::F64(Fit::new(recipe, &rows.0, arrays, batches, n_jobs)?),
+            Precision::F32 => AnyFit::F32(Fit::new(recipe, rows, arrays, batches, n_jobs)?),
+            Precision::F64 => AnyFit::F64(Fit::new(recipe, rows, arrays, batches, n_jobs)?),
         })))
     }
 
@@ -175,7 +175,7 @@ impl Trainer {
     /// Writes predictions `(n_samples, n_outputs)` of the network as it is into an array.
     fn predict(&self, rows: &Rows, out: &Bound<'_, PyAny>) -> PyResult<()> {
         with_fit!(self, fit => {
-            let values = out.py().detach(|| fit.trainer.predict(&rows.0));
+            let values = out.py().detach(|| fit.trainer.predict(&rows.data));
             write(&values, out)
         })
     }
@@ -195,11 +195,12 @@ impl Trainer {
 impl<T: Float + Element> Fit<T> {
     fn new(
         mut recipe: Recipe,
-        data: &Dataset,
+        rows: &Rows,
         (coefs, intercepts): (Arrays, Arrays),
         batches: Batches,
         n_jobs: usize,
     ) -> PyResult<Self> {
+        let data = &rows.data;
         let mut sizes = vec![data.n_features()];
         for bias in &intercepts {
             sizes.push(Lent::<T>::of(bias)?.as_ref().len());
@@ -218,6 +219,7 @@ impl<T: Float + Element> Fit<T> {
         let mut training = Training::new(&mut recipe, n_outputs, data.n_samples()).map_err(value_error)?;
         // As in scikit-learn, which looks at the parameters at the end.
         training.ignores_divergence = true;
+        training.divide_by = rows.divide_by;
         let batch_norm = recipe.network.batch_norm;
         let spec = NetworkSpec { sizes, activation: recipe.network.activation, bias: true, batch_norm };
         let mut network = Network::zeros(spec);

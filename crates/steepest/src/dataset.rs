@@ -203,6 +203,11 @@ impl Dataset {
         }
     }
 
+    /// As many rows of as many other inputs, all else the same.
+    pub(crate) fn with_inputs(&self, inputs: Inputs) -> Self {
+        Self { inputs: Arc::new(inputs), ink: Arc::default(), ..self.clone() }
+    }
+
     /// The same inputs with these targets.
     ///
     /// # Errors

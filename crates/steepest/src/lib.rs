@@ -11,6 +11,7 @@ mod checkpoint;
 mod class_weight;
 mod clip;
 mod columns;
+mod compact;
 mod dataset;
 mod dates;
 mod dialect;

@@ -180,3 +180,41 @@ impl<'a, T: Float> Piece<'a, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two steps with different learning rates, as scikit-learn's `SGDOptimizer` and `AdamOptimizer` compute them.
+    #[test]
+    fn the_dialect_of_scikit_learn_is_followed() {
+        let (d, rates) = ([0.3, -2.0], [0.1, 0.02]);
+        let run = |optimizer: Optimizer, d: f64| {
+            let (mut w, mut first, mut second) = ([0.5], [0.0], [0.0]);
+            for (step, rate) in (1..).zip(rates) {
+                let memory = [&mut first[..], &mut second[..]];
+                optimizer.update(Dialect::Sklearn, (step, rate), true, &[d], memory, &mut w);
+            }
+            w[0]
+        };
+        for d in d {
+            for nesterov in [false, true] {
+                let (mut w, mut velocity) = (0.5, 0.0);
+                for rate in rates {
+                    velocity = 0.9 * velocity - rate * d;
+                    w += if nesterov { 0.9 * velocity - rate * d } else { velocity };
+                }
+                let got = run(Optimizer::Sgd { momentum: 0.9, nesterov }, d);
+                assert!((got - w).abs() < 1e-15, "{got} {w}");
+            }
+            let (mut w, mut m, mut v) = (0.5, 0.0, 0.0);
+            for (t, rate) in (1..).zip(rates) {
+                (m, v) = (0.9 * m + (1.0 - 0.9) * d, 0.99 * v + (1.0 - 0.99) * d * d);
+                let rate = rate * f64::sqrt(1.0 - 0.99f64.powi(t)) / (1.0 - 0.9f64.powi(t));
+                w -= rate * m / (f64::sqrt(v) + 0.1);
+            }
+            let adam = Optimizer::Adam { beta1: 0.9, beta2: 0.99, epsilon: 0.1, weight_decay: 0.0 };
+            assert!((run(adam, d) - w).abs() < 1e-15);
+        }
+    }
+}
