@@ -14,6 +14,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from steepest import _core
 from steepest._callbacks import CallbackSupport, Progress, with_callbacks
+from steepest._conversions import ConversionSupport
+from steepest._files import FileSupport
 from steepest._optimizers import AdamOptimizer, SGDOptimizer
 from steepest._random import stream_of
 from steepest._recipe import SCHEDULES, recipe_of
@@ -25,7 +27,7 @@ from steepest._threads import thread_count
 STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw")
 
 
-class BaseMLP(CallbackSupport, BaseEstimator, ABC):
+class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, ABC):
     """A multi-layer perceptron that is fitted as scikit-learn's."""
 
     _parameter_constraints: dict = {

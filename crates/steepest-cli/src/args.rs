@@ -66,6 +66,9 @@ pub struct RecipeArgs {
     /// `images`
     #[arg(default_value = Self::DEFAULT, value_name = "RECIPE OR DATA")]
     pub recipe: String,
+    /// The recipe itself, where a program gives it.
+    #[arg(skip)]
+    pub text: Option<String>,
     /// Data set to learn from: a path or a known name, such as mnist, mnist.npz/train, train.csv, digits:7
     #[arg(long, value_name = "DATA")]
     pub data: Option<String>,

@@ -1,6 +1,6 @@
 //! `steepest evaluate`
 
-mod targets;
+pub(crate) mod targets;
 
 use std::io::Write;
 
@@ -39,11 +39,15 @@ struct Evaluated<'a> {
     regression: Option<Regression>,
 }
 
+/// How far predicted numbers are off, in the target's own units.
 #[derive(Clone, Copy, Serialize)]
-struct Regression {
-    r2: f64,
-    mae: f64,
-    rmse: f64,
+pub struct Regression {
+    /// Coefficient of determination.
+    pub r2: f64,
+    /// Mean absolute error.
+    pub mae: f64,
+    /// Root of the mean squared error.
+    pub rmse: f64,
 }
 
 pub fn run(args: &EvaluateArgs) -> Result<()> {
@@ -202,7 +206,8 @@ fn pairs<T: Float>(model: &Model<T>, labels: &[u32], predictions: &Predictions<T
     labels.iter().zip(predictions.rows()).map(|(&label, values)| (label, model.class(values))).collect()
 }
 
-fn regression<T: Float>(
+/// How far predicted numbers are off, if the model predicts numbers; `targets` as it has them.
+pub fn regression<T: Float>(
     model: &Model<T>,
     targets: &Targets,
     predictions: &Predictions<T>,

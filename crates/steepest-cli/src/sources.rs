@@ -113,9 +113,13 @@ impl Sources {
 }
 
 impl Named {
-    /// A built-in recipe's name or a `.toml` file is a recipe; anything else is data, with the recipe that suits it.
+    /// A recipe that is given stands for itself, a built-in one's name or a `.toml` file for a recipe; anything else is data, with
+    /// the recipe that suits it.
     fn of(args: &RecipeArgs, options: &LoadOptions) -> Result<Self> {
         let (name, data) = (args.recipe.as_str(), args.data.clone());
+        if let Some(text) = args.text.clone() {
+            return Ok(Self { text, data, name: None });
+        }
         if let Some(text) = builtin::recipe(name) {
             return Ok(Self { text: text.into(), data, name: None });
         }

@@ -118,7 +118,7 @@ fn train<T: Stored>(
     console.finish();
     match result.and_then(|(outcome, stop)| Ok((save(&run, &outcome)?, outcome, stop))) {
         Ok((model_sha256, outcome, stop)) => tell(args, &console, &run, &outcome, stop, &model_sha256),
-        Err(e) => Err(failed(&mut run, &console, e)),
+        Err(e) => Err(failed(&mut run, |line| console.line(line), e)),
     }
 }
 
@@ -206,7 +206,7 @@ fn regression<T: Stored>(
 }
 
 /// Saves the model, then what there is to know of it: with that, the run is finished. Returns the model's SHA-256.
-fn save<T: Stored>(run: &Run<T>, outcome: &Outcome) -> Result<String> {
+pub fn save<T: Stored>(run: &Run<T>, outcome: &Outcome) -> Result<String> {
     run.record.sync_log()?;
     let model_sha256 = save_model(&run.session.model(), &run.record.folder.file(MODEL))?;
     let summary = summary(run, outcome, &model_sha256);
@@ -215,7 +215,7 @@ fn save<T: Stored>(run: &Run<T>, outcome: &Outcome) -> Result<String> {
 }
 
 /// What is left of a run that failed, and the error with what to do.
-fn failed<T: Stored>(run: &mut Run<T>, console: &Console, error: anyhow::Error) -> anyhow::Error {
+pub fn failed<T: Stored>(run: &mut Run<T>, say: impl Fn(&str), error: anyhow::Error) -> anyhow::Error {
     if error.downcast_ref::<Interrupted>().is_some() {
         return error;
     }
@@ -223,7 +223,7 @@ fn failed<T: Stored>(run: &mut Run<T>, console: &Console, error: anyhow::Error) 
         let path = run.record.folder.file(MODEL);
         return match save_model(&run.session.model(), &path) {
             Ok(_) => {
-                console.line(&format!("The last good model is in {}", path.display()));
+                say(&format!("The last good model is in {}", path.display()));
                 error
             }
             Err(e) => anyhow!("{}; and the last good model cannot be saved: {e}", message(&error)),

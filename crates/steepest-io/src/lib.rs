@@ -99,7 +99,9 @@ pub use known::{Checksum, Known, KnownFile};
 pub use load::{LoadOptions, Loaded, is_table, load, load_part, load_table};
 pub use metrics::Metrics;
 pub use mnist_frame::{Framing, to_mnist_frame};
-pub use model_file::{check_saveable, load_model, load_weights, model_bytes, save_model};
+pub use model_file::{
+    check_saveable, load_model, load_noted, load_weights, model_bytes, save_model, save_noted,
+};
 pub use npy::{read_npy, read_npy_rows};
 pub use npz::{ArrayNames, Npz};
 pub use npz_write::write_npz;

@@ -3,7 +3,7 @@
 //! Tensors are `layers.{i}.weight (n_out, n_in)` and `layers.{i}.bias (n_out)`, `i` from 0, for inputs already divided
 //! by the plan's `data.divide_by`; batch normalisation is folded into them. Of a table's columns there is more: see
 //! [`crate::model_columns`]. The metadata has one key, `steepest`, whose value is JSON: the plan, the class names, the image's size,
-//! the columns, a checksum of the tensors. (One key, because a second one would make the order of keys, and so the bytes of the
+//! the columns, a checksum of the tensors, and what another program keeps with the model. (One key, because a second one would make the order of keys, and so the bytes of the
 //! file, a matter of chance.)
 
 use std::path::Path;
@@ -32,6 +32,9 @@ struct Metadata {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     columns: Option<ColumnsMetadata>,
     tensors_sha256: String,
+    /// What another program keeps with the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 const KEY: &str = "steepest";
@@ -42,6 +45,10 @@ const VERSION: u32 = 1;
 /// # Errors
 /// When the model is too large for the format's header.
 pub fn model_bytes<T: Stored>(model: &Model<T>) -> Result<Vec<u8>, SafeTensorError> {
+    noted_bytes(model, None)
+}
+
+fn noted_bytes<T: Stored>(model: &Model<T>, note: Option<&str>) -> Result<Vec<u8>, SafeTensorError> {
     let tensors = tensors(&model.network.folded());
     let of_columns = model.columns.as_ref().map(model_columns::tensors).unwrap_or_default();
     let metadata = Metadata {
@@ -51,6 +58,7 @@ pub fn model_bytes<T: Stored>(model: &Model<T>) -> Result<Vec<u8>, SafeTensorErr
         image: model.image,
         columns: model.columns.as_ref().map(ColumnsMetadata::of),
         tensors_sha256: tensors_sha256(tensors.iter().chain(&of_columns)),
+        note: note.map(String::from),
     };
     let typed = tensors.iter().map(|tensor| (T::DTYPE, tensor));
     let views: Result<Vec<_>, SafeTensorError> = typed
@@ -90,7 +98,19 @@ pub fn check_saveable<T: Stored>(model: &Model<T>, path: &Path) -> Result<(), Mo
 /// # Errors
 /// When the file cannot be written.
 pub fn save_model<T: Stored>(model: &Model<T>, path: &Path) -> Result<String, ModelError> {
-    let bytes = model_bytes(model).map_err(ModelError::format(path))?;
+    save_noted(model, None, path)
+}
+
+/// As [`save_model`], with a text of the caller's own beside the model: [`load_noted`] gives it back, nobody else looks at it.
+///
+/// # Errors
+/// When the file cannot be written, or names and text are too much for its header.
+pub fn save_noted<T: Stored>(
+    model: &Model<T>,
+    note: Option<&str>,
+    path: &Path,
+) -> Result<String, ModelError> {
+    let bytes = noted_bytes(model, note).map_err(ModelError::format(path))?;
     write_atomically(path, &bytes).map_err(ModelError::io(path))?;
     Ok(sha256(&bytes))
 }
@@ -100,6 +120,14 @@ pub fn save_model<T: Stored>(model: &Model<T>, path: &Path) -> Result<String, Mo
 /// # Errors
 /// When the file cannot be read, is damaged, or was not written by [`save_model`].
 pub fn load_model(path: &Path) -> Result<AnyModel, ModelError> {
+    Ok(load_noted(path)?.0)
+}
+
+/// Loads a model, and the text that was saved with it by [`save_noted`].
+///
+/// # Errors
+/// As [`load_model`].
+pub fn load_noted(path: &Path) -> Result<(AnyModel, Option<String>), ModelError> {
     let tensors = TensorFile::read(path, "a model")?;
     let contents = ModelError::contents(path);
     if tensors.text(CHECKPOINT).is_some() {
@@ -114,7 +142,7 @@ pub fn load_model(path: &Path) -> Result<AnyModel, ModelError> {
     })?;
     let damaged =
         |what: &str, e: &dyn ToString| contents(format!("{what} is damaged: {}", excerpt(&e.to_string())));
-    let metadata: Metadata =
+    let mut metadata: Metadata =
         serde_json::from_str(text).map_err(|e| damaged("its \"steepest\" metadata", &e))?;
     if metadata.version != VERSION {
         return Err(contents(format!(
@@ -123,10 +151,12 @@ pub fn load_model(path: &Path) -> Result<AnyModel, ModelError> {
         )));
     }
     let recipe = Recipe::parse(&metadata.plan, &[]).map_err(|e| damaged("its plan", &e))?;
-    Ok(match recipe.precision {
+    let note = metadata.note.take();
+    let model = match recipe.precision {
         Precision::F32 => AnyModel::F32(model(&tensors, recipe, metadata).map_err(contents)?),
         Precision::F64 => AnyModel::F64(model(&tensors, recipe, metadata).map_err(contents)?),
-    })
+    };
+    Ok((model, note))
 }
 
 fn model<T: Stored>(tensors: &TensorFile, recipe: Recipe, metadata: Metadata) -> Result<Model<T>, String> {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use steepest::{Activation, AnyModel, Dataset, Float, Init, Inputs, Model, Network, Plan, Recipe, Targets};
-use steepest_io::{Stored, load_model, load_weights, model_bytes, save_model};
+use steepest_io::{Stored, load_model, load_noted, load_weights, model_bytes, save_model, save_noted};
 use tempfile::TempDir;
 
 /// A model with 4 inputs (images of 2 x 2), 3 hidden units, 2 classes.
@@ -114,6 +114,23 @@ fn a_saved_model_comes_back_bit_for_bit_in_both_precisions() {
     assert_same(&double, &loaded);
     let entries = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(entries, 1, "no temporary file stays behind");
+}
+
+#[test]
+fn a_note_beside_the_model_comes_back() {
+    let (folder, model) = (Folder::new(), model::<f32>("f32"));
+    let path = folder.write(&[]);
+    let note = "{\"kept\": \"näin\"}";
+    save_noted(&model, Some(note), &path).unwrap();
+    let (AnyModel::F32(loaded), found) = load_noted(&path).unwrap() else { panic!("of another precision") };
+    assert_same(&model, &loaded);
+    assert_eq!(found.as_deref(), Some(note));
+    assert!(load_model(&path).is_ok(), "who does not ask for it does not notice");
+    save_noted(&model, None, &path).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), bytes(), "without a note, the file is as ever");
+    assert_eq!(load_noted(&path).unwrap().1, None);
+    let long = "x".repeat(3 << 20);
+    assert!(save_noted(&model, Some(&long), &path).is_err(), "more than a header may be");
 }
 
 #[test]

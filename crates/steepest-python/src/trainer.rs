@@ -19,7 +19,7 @@ use crate::value_error;
 const DEAF: Duration = Duration::from_millis(50);
 
 /// Arrays of NumPy, one for each layer.
-type Arrays<'py> = Vec<Bound<'py, PyAny>>;
+pub type Arrays<'py> = Vec<Bound<'py, PyAny>>;
 
 /// Trains a network whose parameters come from and go to NumPy arrays: weights `(n_in, n_out)`, biases `(n_out)`.
 #[pyclass(module = "steepest._core")]
@@ -242,7 +242,7 @@ impl<T: Float + Element> Fit<T> {
 }
 
 /// Puts arrays into a vector that is laid out as the parameters.
-fn read_layers<T: Float + Element>(
+pub fn read_layers<T: Float + Element>(
     layers: &[Layer],
     coefs: &Arrays,
     intercepts: &Arrays,
@@ -266,7 +266,7 @@ fn read_layers<T: Float + Element>(
 }
 
 /// Writes a vector that is laid out as the parameters into arrays.
-fn write_layers<T: Float + Element>(
+pub fn write_layers<T: Float + Element>(
     layers: &[Layer],
     flat: &[T],
     coefs: &Arrays,

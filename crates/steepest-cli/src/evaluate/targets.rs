@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use anyhow::{Result, bail};
 use steepest::{Dataset, Float, Model, Output, Targets};
 
-/// The targets of `data` as the model has them: classes by their names, in the model's order.
+/// The targets of `data`, which is called `name`, as the model has them: classes by their names, in the model's order.
+///
+/// # Errors
+/// When they are of another kind than the model's, or have classes that it does not know.
 pub fn targets<T: Float>(model: &Model<T>, data: &Dataset, name: &str) -> Result<Targets> {
     match data.targets() {
         None => bail!("{name} has no labels to compare predictions with (`steepest predict` needs none)"),
