@@ -8,7 +8,7 @@
 
 use crate::Float;
 use crate::simd::{Kernel, Registers, Simd, dispatch};
-use crate::sparse::for_all_units;
+use crate::sparse::{for_all_units, load, store};
 
 /// A block of sparse rows, by rows and by columns.
 #[derive(Clone, Debug)]
@@ -157,22 +157,24 @@ impl<T: Float> Kernel for Forward<'_, T> {
 }
 
 impl<T: Float> Forward<'_, T> {
-    /// `V` registers of units for all rows; with `PARTIAL`, the units that are left, fewer than a register holds.
+    /// `V` registers of units for all rows; with `PARTIAL`, the last one is not full.
     #[inline(always)]
     fn units<S: Simd, const V: usize, const PARTIAL: bool>(&mut self, unit: usize) {
         let Entries { starts, values, places } = &self.x.by_row;
         let n_out = self.w_t.len() / self.x.n_in;
-        let (lanes, rest) = (T::Register::<S>::LANES, n_out - unit);
+        let lanes = T::Register::<S>::LANES;
+        let rest = n_out - unit - (V - 1) * lanes;
+        let is_full = |v: usize| !PARTIAL || v + 1 < V;
         for (range, out) in starts.windows(2).zip(self.out.chunks_exact_mut(n_out)) {
             let mut sums = [T::Register::<S>::splat(T::ZERO); V];
             for (&x, &column) in values[range[0]..range[1]].iter().zip(&places[range[0]..range[1]]) {
                 let x = T::Register::<S>::splat(x);
-                // SAFETY: columns are below `n_in`, of which `w_t` has a row each, and `V` registers, or `rest` numbers, lie
-                // within it from `unit` on.
+                // SAFETY: columns are below `n_in`, of which `w_t` has a row each, and `V` registers, of which the
+                // last may have `rest` numbers, lie within it from `unit` on.
                 unsafe {
                     let w = self.w_t.as_ptr().add(column as usize * n_out + unit);
                     for v in 0..V {
-                        sums[v] = x.mul_add(load::<S, T, PARTIAL>(w.add(v * lanes), rest), sums[v]);
+                        sums[v] = x.mul_add(load::<S, T>(w.add(v * lanes), is_full(v), rest), sums[v]);
                     }
                 }
             }
@@ -181,9 +183,9 @@ impl<T: Float> Forward<'_, T> {
                 unsafe {
                     let place = unit + v * lanes;
                     if let Some(bias) = self.bias {
-                        sums[v] = sums[v].add(load::<S, T, PARTIAL>(bias.as_ptr().add(place), rest));
+                        sums[v] = sums[v].add(load::<S, T>(bias.as_ptr().add(place), is_full(v), rest));
                     }
-                    store::<S, T, PARTIAL>(sums[v], out.as_mut_ptr().add(place), rest);
+                    store::<S, T>(sums[v], out.as_mut_ptr().add(place), is_full(v), rest);
                 }
             }
         }
@@ -215,7 +217,9 @@ impl<T: Float> Backward<'_, T> {
     fn units<S: Simd, const V: usize, const PARTIAL: bool>(&mut self, unit: usize) {
         let Entries { starts, values, places } = &self.x.by_column;
         let n_out = self.n_out;
-        let (lanes, rest) = (T::Register::<S>::LANES, n_out - unit);
+        let lanes = T::Register::<S>::LANES;
+        let rest = n_out - unit - (V - 1) * lanes;
+        let is_full = |v: usize| !PARTIAL || v + 1 < V;
         for (range, d_w) in starts[self.first..].windows(2).zip(self.d_w_t.chunks_exact_mut(n_out)) {
             if range[0] == range[1] && self.add {
                 continue;
@@ -223,11 +227,12 @@ impl<T: Float> Backward<'_, T> {
             let mut sums = [T::Register::<S>::splat(T::ZERO); V];
             for (&x, &row) in values[range[0]..range[1]].iter().zip(&places[range[0]..range[1]]) {
                 let x = T::Register::<S>::splat(x);
-                // SAFETY: `delta` has each of the rows, and `V` registers, or `rest` numbers, lie within it from `unit` on.
+                // SAFETY: `delta` has each of the rows, and `V` registers, of which the last may have `rest` numbers, lie within
+                // it from `unit` on.
                 unsafe {
                     let delta = self.delta.as_ptr().add(row as usize * n_out + unit);
                     for v in 0..V {
-                        sums[v] = x.mul_add(load::<S, T, PARTIAL>(delta.add(v * lanes), rest), sums[v]);
+                        sums[v] = x.mul_add(load::<S, T>(delta.add(v * lanes), is_full(v), rest), sums[v]);
                     }
                 }
             }
@@ -236,33 +241,13 @@ impl<T: Float> Backward<'_, T> {
                 unsafe {
                     let p = d_w.as_mut_ptr().add(unit + v * lanes);
                     if self.add {
-                        sums[v] = load::<S, T, PARTIAL>(p, rest).add(sums[v]);
+                        sums[v] = load::<S, T>(p, is_full(v), rest).add(sums[v]);
                     }
-                    store::<S, T, PARTIAL>(sums[v], p, rest);
+                    store::<S, T>(sums[v], p, is_full(v), rest);
                 }
             }
         }
     }
-}
-
-/// Loads a register; with `PARTIAL`, only `rest` numbers.
-///
-/// # Safety
-/// As many numbers can be read from `p`; with `PARTIAL`, a register holds more.
-#[inline(always)]
-unsafe fn load<S: Simd, T: Float, const PARTIAL: bool>(p: *const T, rest: usize) -> T::Register<S> {
-    // SAFETY: passed on to the caller.
-    unsafe { if PARTIAL { T::Register::<S>::load_first(p, rest) } else { T::Register::<S>::load(p) } }
-}
-
-/// Stores a register; with `PARTIAL`, only `rest` numbers.
-///
-/// # Safety
-/// As many numbers can be written to `p`; with `PARTIAL`, a register holds more.
-#[inline(always)]
-unsafe fn store<S: Simd, T: Float, const PARTIAL: bool>(register: T::Register<S>, p: *mut T, rest: usize) {
-    // SAFETY: passed on to the caller.
-    unsafe { if PARTIAL { register.store_first(p, rest) } else { register.store(p) } }
 }
 
 #[cfg(test)]

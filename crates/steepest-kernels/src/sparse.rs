@@ -170,32 +170,50 @@ impl Pair {
     }
 }
 
-/// Calls `$walk.units::<S, V, PARTIAL>(unit)` for all units: eight registers of them at a time while there are as many,
-/// then four, then one, then part of one.
+/// Calls `$walk.units::<S, V, PARTIAL>(unit)` for all units: `V` registers of them at a time, of which with `PARTIAL` the last one
+/// is not full.
 macro_rules! for_all_units {
     ($S:ident, $T:ident, $n_out:expr, $walk:ident) => {{
         let (lanes, n_out) = ($T::Register::<$S>::LANES, $n_out);
-        let mut unit = 0;
-        if $S::REGISTERS >= 32 {
-            while unit + 8 * lanes <= n_out {
-                $walk.units::<$S, 8, false>(unit);
-                unit += 8 * lanes;
-            }
-        }
-        while unit + 4 * lanes <= n_out {
-            $walk.units::<$S, 4, false>(unit);
-            unit += 4 * lanes;
-        }
-        while unit + lanes <= n_out {
-            $walk.units::<$S, 1, false>(unit);
-            unit += lanes;
-        }
-        if unit < n_out {
-            $walk.units::<$S, 1, true>(unit);
+        let (registers, most) = (n_out.div_ceil(lanes), if $S::REGISTERS >= 32 { 8 } else { 4 });
+        for (first, count) in crate::walks::tiles(registers, most) {
+            let is_partial = (first + count) * lanes > n_out;
+            crate::walks::with_constant!(count, [1 2 3 4 5 6 7 8], V => if V <= most {
+                if is_partial {
+                    $walk.units::<$S, V, true>(first * lanes);
+                } else {
+                    $walk.units::<$S, V, false>(first * lanes);
+                }
+            });
         }
     }};
 }
 pub(crate) use for_all_units;
+
+/// Loads a register; where it is not full, only `rest` numbers.
+///
+/// # Safety
+/// As many numbers can be read from `p`; `rest` are fewer than a register holds.
+#[inline(always)]
+pub(crate) unsafe fn load<S: Simd, T: Float>(p: *const T, is_full: bool, rest: usize) -> T::Register<S> {
+    // SAFETY: passed on to the caller.
+    unsafe { if is_full { T::Register::<S>::load(p) } else { T::Register::<S>::load_first(p, rest) } }
+}
+
+/// Stores a register; where it is not full, only `rest` numbers.
+///
+/// # Safety
+/// As many numbers can be written to `p`; `rest` are fewer than a register holds.
+#[inline(always)]
+pub(crate) unsafe fn store<S: Simd, T: Float>(
+    register: T::Register<S>,
+    p: *mut T,
+    is_full: bool,
+    rest: usize,
+) {
+    // SAFETY: passed on to the caller.
+    unsafe { if is_full { register.store(p) } else { register.store_first(p, rest) } }
+}
 
 /// Whether sums begin at zero and are added to the bias, as those of numbers; those of bytes begin at the bias.
 fn begin_at_zero<T: Float, X: Element<T>>() -> bool {
@@ -234,7 +252,7 @@ impl<T: Float, X: Element<T>> Kernel for Forward<'_, T, X> {
 }
 
 impl<T: Float, X: Element<T>> Forward<'_, T, X> {
-    /// `V` registers of units for all rows; with `PARTIAL`, the units that are left, fewer than a register holds.
+    /// `V` registers of units for all rows; with `PARTIAL`, the last one is not full.
     #[inline(always)]
     fn units<S: Simd, const V: usize, const PARTIAL: bool>(&mut self, unit: usize) {
         let n_out = self.w_t.len() / self.inputs.n_in;
@@ -283,7 +301,8 @@ fn walk<S: Simd, T: Float, X: Element<T>, const V: usize, const PARTIAL: bool>(
     let Inputs { x, n_in, factor } = inputs;
     let n_out = w_t.len() / n_in;
     let lanes = T::Register::<S>::LANES;
-    let rest = n_out - unit;
+    let rest = n_out - unit - (V - 1) * lanes;
+    let is_full = |v: usize| !PARTIAL || v + 1 < V;
     let factor = T::Register::<S>::splat(factor);
     for first in columns.clone().step_by(2) {
         let mut pair = ink.pair(first, columns.end);
@@ -292,17 +311,13 @@ fn walk<S: Simd, T: Float, X: Element<T>, const V: usize, const PARTIAL: bool>(
         }
         let mut w = [[factor; V]; 2];
         // SAFETY: columns are below `n_in`, the rows of `w_t`; rows are those of `x` and `sums` that have ink; `V`
-        // registers, or `rest` numbers, lie within each row of `w_t` from `unit` on, and within each row of `sums`.
+        // registers, of which the last may have `rest` numbers, lie within each row of `w_t` from `unit` on, and within each
+        // row of `sums`.
         unsafe {
             for v in 0..V {
                 for (i, column) in [pair.first, pair.second].into_iter().enumerate() {
                     let p = w_t.as_ptr().add(column * n_out + unit + v * lanes);
-                    let loaded = if PARTIAL {
-                        T::Register::<S>::load_first(p, rest)
-                    } else {
-                        T::Register::<S>::load(p)
-                    };
-                    w[i][v] = loaded.mul(factor);
+                    w[i][v] = load::<S, T>(p, is_full(v), rest).mul(factor);
                 }
             }
             while let Some(row) = pair.next_row() {
@@ -310,13 +325,9 @@ fn walk<S: Simd, T: Float, X: Element<T>, const V: usize, const PARTIAL: bool>(
                 let p = sums.as_mut_ptr().add(row * stride);
                 for v in 0..V {
                     let p = p.add(v * lanes);
-                    if PARTIAL {
-                        let sum = T::Register::<S>::load_first(p, rest);
-                        x1.mul_add(w[1][v], x0.mul_add(w[0][v], sum)).store_first(p, rest);
-                    } else {
-                        let sum = T::Register::<S>::load(p);
-                        x1.mul_add(w[1][v], x0.mul_add(w[0][v], sum)).store(p);
-                    }
+                    let sum = load::<S, T>(p, is_full(v), rest);
+                    let sum = x1.mul_add(w[1][v], x0.mul_add(w[0][v], sum));
+                    store::<S, T>(sum, p, is_full(v), rest);
                 }
             }
         }
@@ -341,23 +352,18 @@ impl<T: Float, X: Element<T>> Kernel for Row<'_, T, X> {
 }
 
 impl<T: Float, X: Element<T>> Row<'_, T, X> {
-    /// `V` registers of units; with `PARTIAL`, the units that are left, fewer than a register holds.
+    /// `V` registers of units; with `PARTIAL`, the last one is not full.
     #[inline(always)]
     fn units<S: Simd, const V: usize, const PARTIAL: bool>(&mut self, unit: usize) {
         let n_out = self.out.len();
         let lanes = T::Register::<S>::LANES;
-        let rest = n_out - unit;
+        let rest = n_out - unit - (V - 1) * lanes;
+        let is_full = |v: usize| !PARTIAL || v + 1 < V;
         let factor = T::Register::<S>::splat(self.factor);
-        // SAFETY: columns are those of `x`, of which `w_t` has a row each; `V` registers, or `rest` numbers, lie within
-        // each of these and within `out` from `unit` on.
+        // SAFETY: columns are those of `x`, of which `w_t` has a row each; `V` registers, of which the last may have `rest`
+        // numbers, lie within each of these and within `out` from `unit` on.
         unsafe {
-            let load = |p: *const T, v: usize| {
-                if PARTIAL {
-                    T::Register::<S>::load_first(p, rest)
-                } else {
-                    T::Register::<S>::load(p.add(v * lanes))
-                }
-            };
+            let load = |p: *const T, v: usize| load::<S, T>(p.add(v * lanes), is_full(v), rest);
             let out = self.out.as_mut_ptr().add(unit);
             for columns in stretches::<T, X>(self.x.len(), n_out) {
                 let mut sums: [T::Register<S>; V] = std::array::from_fn(|v| {
@@ -379,7 +385,7 @@ impl<T: Float, X: Element<T>> Row<'_, T, X> {
                 }
                 for v in 0..V {
                     let sum = if begin_at_zero::<T, X>() { load(out, v).add(sums[v]) } else { sums[v] };
-                    if PARTIAL { sum.store_first(out, rest) } else { sum.store(out.add(v * lanes)) }
+                    store::<S, T>(sum, out.add(v * lanes), is_full(v), rest);
                 }
             }
         }
@@ -413,7 +419,8 @@ impl<T: Float, X: Element<T>> Backward<'_, T, X> {
         let Inputs { x, n_in, factor } = self.inputs;
         let n_out = self.n_out;
         let lanes = T::Register::<S>::LANES;
-        let rest = n_out - unit;
+        let rest = n_out - unit - (V - 1) * lanes;
+        let is_full = |v: usize| !PARTIAL || v + 1 < V;
         let factor = T::Register::<S>::splat(factor);
         let end = self.first + self.d_w_t.len() / n_out;
         for first in (self.first..end).step_by(2) {
@@ -423,18 +430,14 @@ impl<T: Float, X: Element<T>> Backward<'_, T, X> {
             }
             let mut sums = [[T::Register::<S>::splat(T::ZERO); V]; 2];
             // SAFETY: columns from `self.first` to `end`, which is not beyond `n_in`, are the rows of `d_w_t`; rows are those
-            // of `x` and `delta` that have ink; `V` registers, or `rest` numbers, lie within each row of `d_w_t` and `delta`
-            // from `unit` on.
+            // of `x` and `delta` that have ink; `V` registers, of which the last may have `rest` numbers, lie within each row
+            // of `d_w_t` and `delta` from `unit` on.
             unsafe {
                 while let Some(row) = pair.next_row() {
                     let [x0, x1] = pair.load::<S, T, X>(x, n_in, row);
                     let p = self.delta.as_ptr().add(row * n_out + unit);
                     for v in 0..V {
-                        let delta = if PARTIAL {
-                            T::Register::<S>::load_first(p, rest)
-                        } else {
-                            T::Register::<S>::load(p.add(v * lanes))
-                        };
+                        let delta = load::<S, T>(p.add(v * lanes), is_full(v), rest);
                         sums[0][v] = x0.mul_add(delta, sums[0][v]);
                         sums[1][v] = x1.mul_add(delta, sums[1][v]);
                     }
@@ -443,15 +446,11 @@ impl<T: Float, X: Element<T>> Backward<'_, T, X> {
                 for (i, column) in [(1, pair.second), (0, pair.first)] {
                     for v in 0..V {
                         let p = self.d_w_t.as_mut_ptr().add((column - self.first) * n_out + unit + v * lanes);
-                        let sum = sums[i][v].mul(factor);
-                        match (PARTIAL, self.add) {
-                            (false, false) => sum.store(p),
-                            (false, true) => T::Register::<S>::load(p).add(sum).store(p),
-                            (true, false) => sum.store_first(p, rest),
-                            (true, true) => {
-                                T::Register::<S>::load_first(p, rest).add(sum).store_first(p, rest)
-                            }
+                        let mut sum = sums[i][v].mul(factor);
+                        if self.add {
+                            sum = load::<S, T>(p, is_full(v), rest).add(sum);
                         }
+                        store::<S, T>(sum, p, is_full(v), rest);
                     }
                 }
             }
