@@ -10,7 +10,12 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    assert_all_finite,
+    check_is_fitted,
+    validate_data,
+)
 
 from steepest import _core
 from steepest._callbacks import CallbackSupport, Progress, with_callbacks
@@ -90,7 +95,7 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
             if first_pass:
                 sizes = [X.shape[1], *hidden_layer_sizes, self.n_outputs_]
                 self._initialize(sizes, self._dtype_for(X), draws.stream)
-            rows = targets.add_to(rows_of(X).for_training(thread_count(self.n_jobs)))
+            rows = targets.add_to(self._rows_for_training(X))
             if weights is not None:
                 rows = rows.with_weights(weights)
             progress = Progress(self, given, sample_weight)
@@ -106,6 +111,14 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
             )
         self._make_network()
         return self
+
+    def _rows_for_training(self, X):
+        """Rows for many passes. That they are finite was left to be found out here, on the way."""
+        n_jobs = thread_count(self.n_jobs)
+        rows = rows_of(X).for_training(n_jobs)
+        if not rows.are_finite(n_jobs):
+            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
+        return rows
 
     def _dtype_for(self, X):
         """The precision of all arithmetic: as asked for, else that of the inputs; L-BFGS is double as SciPy's is."""
@@ -388,7 +401,7 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
         if "coefs_" in self.__dict__:
             self._make_network()
 
-    def _checked_pair(self, X, y, reset, y_numeric=False):
+    def _checked_pair(self, X, y, reset, y_numeric=False, all_finite=True):
         """Rows and targets, checked as scikit-learn does."""
         X, y = validate_data(
             self,
@@ -399,6 +412,7 @@ class BaseMLP(FileSupport, ConversionSupport, CallbackSupport, BaseEstimator, AB
             y_numeric=y_numeric,
             dtype=(np.float64, np.float32),
             reset=reset,
+            ensure_all_finite=all_finite,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)

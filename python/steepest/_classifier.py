@@ -256,7 +256,7 @@ n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activatio
         return "softmax" if is_softmax else "logistic"
 
     def _validate_input(self, X, y, incremental, reset):
-        X, y = self._checked_pair(X, y, reset)
+        X, y = self._checked_pair(X, y, reset, all_finite=False)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._label_binarizer = LabelBinarizer()
             self._label_binarizer.fit(y)

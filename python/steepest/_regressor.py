@@ -148,7 +148,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return "exp" if self.loss == "poisson" else "identity"
 
     def _validate_input(self, X, y, incremental, reset):
-        X, y = self._checked_pair(X, y, reset, y_numeric=True)
+        X, y = self._checked_pair(X, y, reset, y_numeric=True, all_finite=False)
         return X, Numbers(y)
 
     def _weights(self, targets, sample_weight):

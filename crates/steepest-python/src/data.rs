@@ -44,6 +44,11 @@ impl Rows {
         }
     }
 
+    /// Whether no input is infinite or NaN.
+    fn are_finite(&self, py: Python, n_jobs: usize) -> bool {
+        py.detach(|| self.data.is_finite(&mut Pool::new(n_jobs)))
+    }
+
     /// Of the parts of SciPy's `csr_array`, used where they are: `data` of float64 or float32, `indices` of int32, `indptr`.
     #[staticmethod]
     fn csr(

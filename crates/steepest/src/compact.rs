@@ -1,6 +1,7 @@
-//! Numbers that are bytes in disguise: pixels from 0 to 255 or from 0 to 1, counts, zeros and ones.
+//! A look at all inputs before training: whether they are finite, or even bytes in disguise, such as pixels from 0 to 255 or from
+//! 0 to 1, counts, zeros and ones.
 //!
-//! As bytes they take an eighth of the memory, so that an epoch is no longer spent on waiting for it, and go through the network
+//! As bytes inputs take an eighth of the memory, so that an epoch is no longer spent on waiting for it, and go through the network
 //! as bytes do.
 
 use std::sync::Mutex;
@@ -31,6 +32,29 @@ impl Dataset {
         }?;
         Some((self.with_inputs(Inputs::Bytes(bytes.into())), scale))
     }
+}
+
+impl Dataset {
+    /// Whether no input is infinite or NaN.
+    pub fn is_finite(&self, pool: &mut Pool) -> bool {
+        match self.inputs() {
+            Inputs::F32(x) => are_finite(x, pool),
+            Inputs::F64(x) => are_finite(x, pool),
+            Inputs::Sparse(rows) => rows.not_finite().is_none(),
+            Inputs::Bytes(_) | Inputs::Drawn { .. } => true,
+        }
+    }
+}
+
+fn are_finite<T: Float>(x: &[T], pool: &mut Pool) -> bool {
+    let are_finite = AtomicBool::new(true);
+    let tasks: Vec<_> = x.chunks(TASK).collect();
+    pool.run(tasks.len(), &|task, _| {
+        if !kernels::all_finite(tasks[task]) {
+            are_finite.store(false, Relaxed);
+        }
+    });
+    are_finite.into_inner()
 }
 
 fn bytes<T: Float>(x: &[T], pool: &mut Pool) -> Option<(Vec<u8>, f64)> {
