@@ -162,7 +162,7 @@ def _model_of(estimator, names: list[str]) -> _core.Model:
     else:
         batch_size = "full" if estimator.solver == "lbfgs" else 200
     recipe = json.loads(recipe_of(estimator, coefs[0].dtype, batch_size, max(1, int(estimator.n_iter_))))
-    recipe["data"]["divide_by"] = 1.0
+    recipe["data"] |= {"train": "arrays in memory", "divide_by": 1.0}
     return _core.Model.of(json.dumps(recipe), coefs, intercepts, names)
 
 

@@ -152,7 +152,7 @@ def test_other_threads_go_on():
 
 @pytest.mark.parametrize("arguments, keywords, error, said", [
     (("no-such",), {}, ValueError, 'no recipe named "no-such"'),
-    ((), {"no_such": 3}, ValueError, "no-such"),
+    ((), {"hiden": [3]}, ValueError, "^unexpected argument '--hiden'"),
     ((), {"training__no_such": 3}, ValueError, "no_such"),
     ((), {"data": "missing.csv"}, FileNotFoundError, "missing.csv"),
     ((), {"epochs": -1}, ValueError, "-1"),

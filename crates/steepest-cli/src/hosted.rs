@@ -50,7 +50,10 @@ pub fn train(
     let mut args = match Cli::try_parse_from(arguments) {
         Ok(Cli { command: Command::Train(args) }) => args,
         Ok(_) => return Err(UsageError("expected the arguments of train".into()).into()),
-        Err(e) => return Err(UsageError(e.render().to_string()).into()),
+        Err(e) => {
+            let text = e.render().to_string();
+            return Err(UsageError(text.trim_start_matches("error: ").trim_end().into()).into());
+        }
     };
     if args.resume.is_some() {
         return Err(UsageError("a run goes on with the command steepest train --resume".into()).into());

@@ -20,7 +20,8 @@ pub struct Training {
     pub optimizer: Optimizer,
     /// Learning rate.
     pub schedule: Schedule,
-    /// L2 penalty: `l2 / 2` times the sum of squared weights (not biases) is added to the loss; see [`Training::l2_of`].
+    /// L2 penalty: `l2 / 2` times the sum of squared weights (not biases) is added to the loss; by scikit-learn's definitions
+    /// divided by the rows of the batch.
     pub l2: f64,
     /// Decay of the running mean of the parameters (and of the statistics of batch normalisation) that is validated and saved;
     /// none to do so with the parameters themselves. Early on it is less: see [`Training::mean_decay`].
