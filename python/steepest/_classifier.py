@@ -10,7 +10,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
-from steepest._base import BaseMLP, Validation, rows_of, with_callbacks
+from steepest._base import BaseMLP
+from steepest._callbacks import with_callbacks
+from steepest._loops import Validation
+from steepest._rows import rows_of
 from steepest._targets import Classes, Numbers
 
 

@@ -4,7 +4,10 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 
-from steepest._base import BaseMLP, Validation, rows_of, with_callbacks
+from steepest._base import BaseMLP
+from steepest._callbacks import with_callbacks
+from steepest._loops import Validation
+from steepest._rows import rows_of
 from steepest._targets import Numbers
 
 
