@@ -3,13 +3,14 @@
 //! The gradient of a step is computed by rows ([`Shards`]) or, where the batch is small beside the network, by parameters
 //! ([`Parts`]). Which of them depends on the batch and the network alone.
 
+mod state;
+
 use std::sync::Mutex;
 
 use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool};
 
 use crate::augment::Augmenter;
 use crate::batches::{Batches, Rows};
-use crate::checkpoint::{Carrier, Place, STEP};
 use crate::clip::clip_factor;
 use crate::dataset::Dataset;
 use crate::error::Error;
@@ -18,13 +19,12 @@ use crate::held::HeldRows;
 use crate::layout::{Layout, layout_for, layout_for_all};
 use crate::lbfgs::{Lbfgs, Objective};
 use crate::locks::lock;
-use crate::mersenne::MersenneTwister;
 use crate::network::{Layer, Network};
 use crate::optimizer::{Optimizer, Piece, UpdateRule};
 use crate::parts::Parts;
 use crate::pass::Batch;
 use crate::predict::{self, Evaluation, summarize};
-use crate::schedule::{Course, Plateau, Schedule};
+use crate::schedule::Plateau;
 use crate::shard::Shards;
 use crate::training::Training;
 
@@ -208,43 +208,6 @@ impl<T: Float> Trainer<T> {
     pub fn rate(&self, iteration: u64) -> f64 {
         let Training { schedule, total_steps, .. } = self.training;
         self.plateau.factor * schedule.rate(iteration, self.batches.steps_per_epoch(), total_steps)
-    }
-
-    /// From here on this learning rate, whatever the schedule was.
-    pub fn set_rate(&mut self, rate: f64) {
-        self.training.schedule = Schedule::constant(rate);
-    }
-
-    /// The optimizer's steps so far and its memory, laid out as the parameters; empty where it remembers less.
-    pub fn optimizer_state(&self) -> (u64, [AlignedVec<T>; 2]) {
-        let upright = |memory: &AlignedVec<T>| match memory.is_empty() {
-            true => AlignedVec::zeros(0),
-            false => self.network.upright(memory),
-        };
-        (self.step, self.memory.each_ref().map(upright))
-    }
-
-    /// Goes on from what [`Trainer::optimizer_state`] gave.
-    ///
-    /// # Panics
-    /// When the optimizer remembers something of another size.
-    pub fn set_optimizer_state(&mut self, steps: u64, memory: [&[T]; 2]) {
-        self.step = steps;
-        let (layout, first) = (self.network.layout().clone(), self.network.layers()[0].clone());
-        for (own, memory) in self.memory.iter_mut().zip(memory).filter(|(own, _)| !own.is_empty()) {
-            own.copy_from_slice(memory);
-            Layout::Upright.rearrange(&layout, &first, own);
-        }
-    }
-
-    /// How often L-BFGS computed loss and gradient so far, and how many steps of it led somewhere.
-    pub fn evaluations(&self) -> (u64, u64) {
-        (self.evaluations, self.lbfgs.as_ref().map_or(0, |lbfgs| lbfgs.iterations))
-    }
-
-    /// Where the order of the rows comes from, if from a Mersenne Twister.
-    pub fn twister(&self) -> Option<&MersenneTwister> {
-        self.batches.twister()
     }
 
     /// Threads at work.
@@ -435,40 +398,12 @@ impl<T: Float> Trainer<T> {
         }
     }
 
-    /// All that steps change, out of a trainer or back into a new one.
-    pub(crate) fn carry(&mut self, carrier: &mut Carrier<T>) -> Result<(), Error> {
-        let place = Place::of(&self.network);
-        // A run of which all steps are done has nothing to go on with.
-        carrier.integer(STEP, &mut self.step, self.training.total_steps - 1)?;
-        carrier.parameters("parameters", &place, &mut self.network.parameters)?;
-        carrier.vector("statistics", &mut self.network.statistics)?;
-        for (memory, i) in self.memory.iter_mut().zip(0..self.training.optimizer.memory()) {
-            carrier.parameters(&format!("memory.{i}"), &place, memory)?;
-        }
-        let mut means = vec![("mean", &mut self.mean)];
-        if let Some(good) = &mut self.last_good {
-            carrier.integer("last_good.step", &mut good.iteration, self.step)?;
-            carrier.parameters("last_good.parameters", &place, &mut good.network.parameters)?;
-            carrier.vector("last_good.statistics", &mut good.network.statistics)?;
-            means.push(("last_good.mean", &mut good.mean));
-        }
-        for (name, mean) in means {
-            if let Some(mean) = mean {
-                carrier.parameters(name, &place, &mut mean.parameters)?;
-                carrier.vector(&format!("{name}.statistics"), &mut mean.statistics)?;
-            }
-        }
-        if matches!(self.training.schedule.course, Course::Adaptive { .. }) {
-            let most_rows = self.data.n_samples() + self.batches.largest();
-            self.plateau.carry(carrier, self.step, most_rows as u64)?;
-        }
-        if let Some(lbfgs) = &mut self.lbfgs {
-            lbfgs.carry(carrier, &place, self.gradient.len())?;
-        }
-        if carrier.puts_back() {
-            self.batches.skip(self.step);
-        }
-        Ok(())
+    /// Predictions of [`Trainer::averaged`] for all rows, `(n_samples, n_outputs)`.
+    pub fn predict(&mut self, data: &Dataset) -> Vec<T> {
+        let network = self.mean.as_ref().unwrap_or(&self.network);
+        let logits = predict::logits(network, data, 1.0 / self.training.divide_by, &mut self.pool);
+        let head = &self.training.head;
+        head.predictions(&logits, head.coupling(&logits).as_ref()).0
     }
 
     /// Loss and accuracy of [`Trainer::averaged`] on a data set with targets; with batch normalisation by its running
@@ -482,16 +417,6 @@ impl<T: Float> Trainer<T> {
         let logits = predict::logits(network, data, 1.0 / training.divide_by, pool);
         let targets = data.targets().unwrap_or_else(|| unreachable!("a plan evaluates on targets only"));
         predict::evaluate(&training.head, &logits, targets, data.weights(), pool)
-    }
-}
-
-impl<T: Float> Trainer<T> {
-    /// Predictions of [`Trainer::averaged`] for all rows, `(n_samples, n_outputs)`.
-    pub fn predict(&mut self, data: &Dataset) -> Vec<T> {
-        let network = self.mean.as_ref().unwrap_or(&self.network);
-        let logits = predict::logits(network, data, 1.0 / self.training.divide_by, &mut self.pool);
-        let head = &self.training.head;
-        head.predictions(&logits, head.coupling(&logits).as_ref()).0
     }
 }
 
