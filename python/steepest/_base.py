@@ -57,7 +57,7 @@ class BaseMLP(Loops, Prediction, FileSupport, ConversionSupport, CallbackSupport
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "batch_norm": ["boolean"],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64}), None],
+        "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64}), np.dtype, None],
         "n_jobs": [
             Interval(Integral, None, -1, closed="right"),
             Interval(Integral, 1, None, closed="left"),
@@ -82,6 +82,8 @@ class BaseMLP(Loops, Prediction, FileSupport, ConversionSupport, CallbackSupport
         weights = self._weights(targets, sample_weight)
         self.n_outputs_ = targets.n_outputs
         self._check_extras(incremental)
+        if validation_data is not None and self.solver == "lbfgs":
+            raise ValueError("validation_data is for the stochastic solvers, which look at it after each epoch: leave it out")
 
         self._random_state = check_random_state(self.random_state)
         with stream_of(self._random_state) as draws:
@@ -149,6 +151,8 @@ class BaseMLP(Loops, Prediction, FileSupport, ConversionSupport, CallbackSupport
 
     def _check_extras(self, incremental):
         """Refuses what does not go together."""
+        if self.dtype is not None and np.dtype(self.dtype) not in (np.float32, np.float64):
+            raise ValueError(f"dtype is {self.dtype}: expected float32 or float64")
         if self.solver == "lbfgs":
             for name in ("dropout", "batch_norm"):
                 if getattr(self, name):

@@ -66,23 +66,22 @@ class Loops:
         early_stopping = self.early_stopping
         validation = train_rows = None
         n_samples = len(rows)
-        if early_stopping:
-            if validation_data is None:
-                labels = targets.labels if self.n_outputs_ == 1 else None
-                train_rows, held_out = split_rows(draws.stream, n_samples, self.validation_fraction, labels)
-                if len(held_out) < 2:
-                    raise ValueError(
-                        "The validation set is too small. Increase 'validation_fraction' or the size of your "
-                        "dataset."
-                    )
-                n_samples = len(train_rows)
-                held_out_weights = None if weights is None else weights[held_out]
-                validation = Validation(rows.select(held_out), targets.select(held_out), held_out_weights)
-            else:
-                try:
-                    validation = self._given_validation(validation_data)
-                except (TypeError, ValueError) as error:
-                    raise ValueError(f"validation_data is no pair (X, y) that fits X and y: {error}") from error
+        if validation_data is not None:
+            try:
+                validation = self._given_validation(validation_data)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"validation_data is no pair (X, y) that fits X and y: {error}") from error
+            self.validation_scores_ = self.validation_scores_ or []
+        elif early_stopping:
+            labels = targets.labels if self.n_outputs_ == 1 else None
+            train_rows, held_out = split_rows(draws.stream, n_samples, self.validation_fraction, labels)
+            if len(held_out) < 2:
+                raise ValueError(
+                    "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+                )
+            n_samples = len(train_rows)
+            held_out_weights = None if weights is None else weights[held_out]
+            validation = Validation(rows.select(held_out), targets.select(held_out), held_out_weights)
 
         if self.batch_size == "auto":
             batch_size = min(200, n_samples)
@@ -114,8 +113,10 @@ class Loops:
                 self.loss_curve_.append(self.loss_)
                 if self.verbose:
                     print("Iteration %d, loss = %.8f" % (self.n_iter_, self.loss_))
+                if validation is not None:
+                    self._note_score(trainer, validation)
                 if early_stopping:
-                    improved |= self._judge_validation(trainer, validation)
+                    improved |= self._judge_score(trainer)
                 else:
                     self._judge_loss()
                 self._optimizer.iteration_ends(self.t_)
@@ -154,12 +155,15 @@ class Loops:
             self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
         progress.end()
 
-    def _judge_validation(self, trainer, validation):
-        """Notes the score of the held-out rows; whether it is the best so far, and the parameters are kept."""
-        score = self._score(trainer, validation)
-        self.validation_scores_.append(score)
+    def _note_score(self, trainer, validation):
+        """Notes the score of rows that are not learnt from."""
+        self.validation_scores_.append(self._score(trainer, validation))
         if self.verbose:
-            print("Validation score: %f" % score)
+            print("Validation score: %f" % self.validation_scores_[-1])
+
+    def _judge_score(self, trainer):
+        """Whether the last score is the best so far, and the parameters are kept."""
+        score = self.validation_scores_[-1]
         if score < self.best_validation_score_ + self.tol:
             self._no_improvement_count += 1
         else:

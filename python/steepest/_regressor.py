@@ -109,7 +109,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts.
         validation_data : tuple (X, y), default=None
-            What early stopping judges by, in place of rows that it holds out.
+            Rows that are not learnt from, whose score after each epoch is in ``validation_scores_``; early stopping, if it is on,
+            judges by it in place of rows that it holds out.
 
         Returns
         -------

@@ -135,6 +135,17 @@ def test_validation_data(kind, data):
     assert est.score(*held_out) == pytest.approx(est.best_validation_score_, abs=1e-9)
 
 
+@BOTH_KINDS
+def test_validation_data_without_early_stopping(kind, data):
+    """It is looked at after each epoch, and changes nothing."""
+    X, y = data()
+    plain = getattr(OURS, kind)(**SMALL).fit(X, y)
+    watched = getattr(OURS, kind)(**SMALL).fit(X, y, validation_data=(X, y))
+    assert_array_equal(watched.coefs_[0], plain.coefs_[0])
+    assert len(watched.validation_scores_) == watched.n_iter_ and plain.validation_scores_ is None
+    assert watched.validation_scores_[-1] == pytest.approx(watched.score(X, y), abs=1e-9)
+
+
 @pytest.mark.parametrize("held_out", [3, (np.ones((4, 2)),), (np.ones((4, 2)), np.ones(3)), (np.ones((4, 9)), np.ones(4))])
 def test_bad_validation_data(held_out):
     with pytest.raises(ValueError, match="validation_data"):

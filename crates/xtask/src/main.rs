@@ -149,7 +149,7 @@ fn test_wheel() -> Result<Outcome> {
     let python = environment.python();
     call(script(&python).args(pip).args(["--force-reinstall", "--no-deps", "."]))?;
     let pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "python/tests"];
-    call(&mut script(&python).args(pytest))
+    call(script(&python).args(pytest))
 }
 
 /// A Python of this version or a newer one.
