@@ -22,6 +22,8 @@ mod head;
 mod head_quirks;
 mod held;
 mod init;
+#[cfg(debug_assertions)]
+mod instances;
 mod kinds;
 mod layout;
 mod lbfgs;
@@ -72,6 +74,9 @@ pub use error::Error;
 pub use head::{Coupling, Head, Output, TargetRows};
 pub use head_quirks::{Axis, DeltaRule, HeadQuirks, Shift};
 pub use init::Init;
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub use instances::instances;
 pub use leak::SeenRows;
 pub use lent::LentNetwork;
 pub use loss::{Loss, LossKind};
