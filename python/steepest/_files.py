@@ -30,7 +30,7 @@ _ATTRIBUTES = (
 class FileSupport:
     """``save``, ``load`` and ``export``."""
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike, *, divide_by: float = 1.0) -> None:
         """Save the fitted estimator as a model file.
 
         It is the file that the command line writes and reads (safetensors): ``steepest evaluate``, ``steepest predict`` and
@@ -44,8 +44,13 @@ class FileSupport:
         ----------
         path : path-like
             The file, which is written whole or not at all.
+        divide_by : float, default=1.0
+            What raw rows are to be divided by before they are as ``X`` was: 255 where the estimator has learnt from pixels divided
+            by it. Whoever predicts by the file then gives it raw rows; an estimator that :meth:`load` gives back does not divide.
         """
         check_is_fitted(self)
+        if not (np.isfinite(divide_by) and divide_by != 0):
+            raise ValueError(f"divide_by is {divide_by}: expected a number other than 0")
         attributes = {name: _plain(getattr(self, name)) for name in _ATTRIBUTES if hasattr(self, name)}
         if hasattr(self, "feature_names_in_"):
             attributes["feature_names_in_"] = [str(name) for name in self.feature_names_in_]
@@ -59,7 +64,7 @@ class FileSupport:
             is_multilabel = self._label_binarizer.y_type_.startswith("multilabel")
             note["labels"] = "multilabel" if is_multilabel else _kind(self.classes_)
             names = [] if is_multilabel else class_names(self.classes_)
-        _model_of(self, names).save(Path(path), json.dumps(note))
+        _model_of(self, names, float(divide_by)).save(Path(path), json.dumps(note))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Self:
@@ -153,7 +158,7 @@ def _estimator_of(cls, model: _core.Model, note: dict[str, Any]):
     return estimator
 
 
-def _model_of(estimator, names: list[str]) -> _core.Model:
+def _model_of(estimator, names: list[str], divide_by: float) -> _core.Model:
     """The estimator's network with all that it takes to predict."""
     coefs = [np.ascontiguousarray(coef) for coef in estimator.coefs_]
     intercepts = [np.ascontiguousarray(intercept) for intercept in estimator.intercepts_]
@@ -162,7 +167,7 @@ def _model_of(estimator, names: list[str]) -> _core.Model:
     else:
         batch_size = "full" if estimator.solver == "lbfgs" else 200
     recipe = json.loads(recipe_of(estimator, coefs[0].dtype, batch_size, max(1, int(estimator.n_iter_))))
-    recipe["data"] |= {"train": "arrays in memory", "divide_by": 1.0}
+    recipe["data"] |= {"train": "arrays in memory", "divide_by": divide_by}
     return _core.Model.of(json.dumps(recipe), coefs, intercepts, names)
 
 

@@ -226,3 +226,18 @@ def test_files_that_are_no_models(tmp_path):
     (tmp_path / "run").mkdir()
     with pytest.raises(FileNotFoundError, match="model.safetensors"):
         steepest.load(tmp_path / "run")
+
+
+def test_a_file_can_take_raw_rows(tmp_path):
+    """Saved with what its rows were divided by, a model of scaled pixels takes pixels; the estimator stays as it was."""
+    images = steepest.load_data("digits/train", rows=slice(300))
+    X, y = images
+    classifier = steepest.MLPClassifier((16,), max_iter=5, random_state=0, tol=0).fit(X / 255, y)
+    path = tmp_path / "digits.safetensors"
+    classifier.save(path, divide_by=255)
+    model = steepest.load(path)
+    np.testing.assert_allclose(model.predict_proba(X), classifier.predict_proba(X / 255), rtol=1e-9)
+    again = steepest.MLPClassifier.load(path)
+    np.testing.assert_array_equal(again.predict_proba(X / 255), classifier.predict_proba(X / 255))
+    with pytest.raises(ValueError, match="divide_by"):
+        classifier.save(path, divide_by=0)
