@@ -35,9 +35,7 @@ impl Rows {
 
     /// For many passes: as bytes, if they are bytes in disguise and there are so many that it pays to find out.
     fn for_training(&self, py: Python, n_jobs: usize) -> Self {
-        const MANY: usize = 1 << 20;
-        let is_large = self.data.n_samples() * self.data.n_features() >= MANY;
-        let compact = || is_large.then(|| self.data.as_bytes(&mut Pool::new(n_jobs))).flatten();
+        let compact = || self.is_large().then(|| self.data.as_bytes(&mut Pool::new(n_jobs))).flatten();
         match py.detach(compact) {
             Some((data, divide_by)) => Self { data, divide_by },
             None => Self::new(self.data.clone()),
@@ -46,7 +44,9 @@ impl Rows {
 
     /// Whether no input is infinite or NaN.
     fn are_finite(&self, py: Python, n_jobs: usize) -> bool {
-        py.detach(|| self.data.is_finite(&mut Pool::new(n_jobs)))
+        // Threads take longer to start than a small array to be looked at.
+        let threads = if self.is_large() { n_jobs } else { 1 };
+        py.detach(|| self.data.is_finite(&mut Pool::new(threads)))
     }
 
     /// Of the parts of SciPy's `csr_array`, used where they are: `data` of float64 or float32, `indices` of int32, `indptr`.
@@ -118,6 +118,12 @@ fn sparse_values(data: &Bound<'_, PyAny>) -> PyResult<SparseValues> {
 }
 
 impl Rows {
+    /// Whether there are so many inputs that more than one look at them pays.
+    fn is_large(&self) -> bool {
+        const MANY: usize = 1 << 20;
+        self.data.n_samples().saturating_mul(self.data.n_features()) >= MANY
+    }
+
     /// Inputs as they are.
     fn new(data: Dataset) -> Self {
         Self { data, divide_by: 1.0 }
