@@ -132,11 +132,6 @@ impl Trainer {
         with_fit!(self, fit => fit.trainer.set_rate(rate));
     }
 
-    /// The learning rate of the last step.
-    fn rate(&self) -> f64 {
-        with_fit!(self, fit => fit.trainer.rate(fit.trainer.steps().saturating_sub(1)))
-    }
-
     /// Remembers the network as it is.
     fn keep(&self) {
         with_fit!(self, fit => fit.kept = Some(fit.trainer.averaged()));
