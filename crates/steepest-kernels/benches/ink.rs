@@ -6,7 +6,7 @@ mod timing;
 use std::hint::black_box;
 
 use steepest_kernels::{
-    Float, Ink, Inputs, affine_sparse, affine_sparse_row, affine_turned, instruction_set,
+    Finish, Float, Ink, Inputs, affine_sparse, affine_sparse_row, affine_turned, instruction_set,
     weight_gradient_sparse, weight_gradient_turned,
 };
 
@@ -43,7 +43,9 @@ fn measure<T: Float>(precision: &str) {
             let (mut ink, mut found) = (Ink::default(), Ink::default());
             found.find(&x, n_in);
             let seconds = [
-                median_seconds(20, || affine_turned(black_box(inputs), &w, None, black_box(&mut out))),
+                median_seconds(20, || {
+                    affine_turned(black_box(inputs), &w, Finish::logits(None), black_box(&mut out))
+                }),
                 median_seconds(20, || {
                     weight_gradient_turned(black_box(&delta), inputs, 0, true, black_box(&mut d_w));
                 }),
@@ -54,7 +56,9 @@ fn measure<T: Float>(precision: &str) {
                 median_seconds(20, || {
                     weight_gradient_sparse(black_box(&delta), inputs, &found, 0, true, black_box(&mut d_w));
                 }),
-                median_seconds(20, || affine_turned(black_box(row), &w, None, &mut out[..n_out])),
+                median_seconds(20, || {
+                    affine_turned(black_box(row), &w, Finish::logits(None), &mut out[..n_out])
+                }),
                 median_seconds(20, || {
                     affine_sparse_row(black_box(row.x), T::ONE, &w, None, &mut out[..n_out])
                 }),

@@ -5,11 +5,13 @@ mod timing;
 use std::hint::black_box;
 
 use steepest_kernels::{
-    AlignedVec, Ink, Inputs, Patches, affine, affine_patches, affine_sparse, backpropagate, instruction_set,
-    weight_gradient, weight_gradient_patches, weight_gradient_sparse,
+    AlignedVec, Finish, Ink, Inputs, Patches, affine, affine_patches, affine_sparse, backpropagate,
+    instruction_set, weight_gradient, weight_gradient_patches, weight_gradient_sparse,
 };
 
 use timing::median_seconds;
+
+const LOGITS: Finish<f32> = Finish { bias: None, relu: false };
 
 fn main() {
     println!("one thread, {}, f32; medians, GFLOP/s of the dense product", instruction_set().name());
@@ -51,10 +53,10 @@ fn main() {
         let if_any = |n: usize, f: &mut dyn FnMut()| if n > 0 { median_seconds(20, f) } else { 0.0 };
         let part = 100 * found.count() / bytes.len();
         let seconds = [
-            median_seconds(20, || affine(black_box(floats), &w, None, black_box(&mut out))),
+            median_seconds(20, || affine(black_box(floats), &w, LOGITS, black_box(&mut out))),
             median_seconds(20, || weight_gradient(black_box(&delta), floats, 0, true, black_box(&mut d_w))),
-            median_seconds(20, || backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
-            median_seconds(20, || affine(black_box(digits), &w, None, black_box(&mut out))),
+            median_seconds(20, || backpropagate(black_box(&delta), &w, n_in, None, black_box(&mut back))),
+            median_seconds(20, || affine(black_box(digits), &w, LOGITS, black_box(&mut out))),
             median_seconds(20, || weight_gradient(black_box(&delta), digits, 0, true, black_box(&mut d_w))),
             median_seconds(20, || {
                 ink.find(&bytes, n_in);

@@ -5,11 +5,13 @@ mod timing;
 use std::hint::black_box;
 
 use steepest_kernels::{
-    AlignedVec, ClassTargets, FEW_CLASSES, Inputs, SoftmaxShift, affine, affine_turned, backpropagate,
-    instruction_set, softmax_cross_entropy, weight_gradient, weight_gradient_turned,
+    AlignedVec, ClassTargets, FEW_CLASSES, Finish, Inputs, SoftmaxShift, affine, affine_turned,
+    backpropagate, instruction_set, softmax_cross_entropy, weight_gradient, weight_gradient_turned,
 };
 
 use timing::median_seconds;
+
+const LOGITS: Finish<f32> = Finish { bias: None, relu: false };
 
 fn main() {
     println!("one thread, {}, f32; medians in µs, GFLOP/s", instruction_set().name());
@@ -39,11 +41,11 @@ fn main() {
         let classes = vec![0; rows];
         let (x, a) = (Inputs::plain(&x[..], n_in), Inputs::plain(&a[..], units));
         let seconds = [
-            median_seconds(20, || affine_turned(black_box(x), &w1, None, black_box(&mut z1))),
+            median_seconds(20, || affine_turned(black_box(x), &w1, LOGITS, black_box(&mut z1))),
             median_seconds(20, || weight_gradient_turned(black_box(&z1), x, 0, true, black_box(&mut d_w1))),
-            median_seconds(20, || affine(black_box(a), &w2, None, black_box(&mut z2))),
+            median_seconds(20, || affine(black_box(a), &w2, LOGITS, black_box(&mut z2))),
             median_seconds(20, || weight_gradient(black_box(&delta), a, 0, true, black_box(&mut d_w2))),
-            median_seconds(20, || backpropagate(black_box(&delta), &w2, units, black_box(&mut back))),
+            median_seconds(20, || backpropagate(black_box(&delta), &w2, units, None, black_box(&mut back))),
             median_seconds(20, || {
                 let shift = SoftmaxShift::RowMaximum;
                 let targets = ClassTargets { classes: &classes, smoothing: 0.0, clips: false };

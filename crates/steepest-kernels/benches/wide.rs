@@ -5,10 +5,12 @@ mod timing;
 use std::hint::black_box;
 
 use steepest_kernels::{
-    AlignedVec, Inputs, affine, affine_turned, backpropagate, instruction_set, weight_gradient,
+    AlignedVec, Finish, Inputs, affine, affine_turned, backpropagate, instruction_set, weight_gradient,
 };
 
 use timing::median_seconds;
+
+const LOGITS: Finish<f32> = Finish { bias: None, relu: false };
 
 fn main() {
     println!("one thread, {}, f32; medians, GFLOP/s", instruction_set().name());
@@ -37,9 +39,9 @@ fn main() {
         let x = Inputs::plain(&x[..], n_in);
         let gflop = 2.0 * (rows * n_in * n_out) as f64 / 1e9;
         let rates = [
-            median_seconds(1, || affine(black_box(x), &w, None, black_box(&mut out))),
-            median_seconds(1, || affine_turned(black_box(x), &w, None, black_box(&mut out))),
-            median_seconds(1, || backpropagate(black_box(&delta), &w, n_in, black_box(&mut back))),
+            median_seconds(1, || affine(black_box(x), &w, LOGITS, black_box(&mut out))),
+            median_seconds(1, || affine_turned(black_box(x), &w, LOGITS, black_box(&mut out))),
+            median_seconds(1, || backpropagate(black_box(&delta), &w, n_in, None, black_box(&mut back))),
             median_seconds(1, || weight_gradient(black_box(&delta), x, 0, false, black_box(&mut d_w))),
         ]
         .map(|s| format!(" {:>9.1}", gflop / s));

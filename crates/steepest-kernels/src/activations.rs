@@ -12,6 +12,26 @@ pub fn relu<T: Float>(z: &[T], a: &mut [T]) {
     map(Relu, z, a);
 }
 
+/// [`relu`] of numbers where they lie.
+pub fn relu_in_place<T: Float>(z: &mut [T]) {
+    dispatch(ReluInPlace { z });
+}
+
+struct ReluInPlace<'a, T> {
+    z: &'a mut [T],
+}
+
+impl<T: Float> Kernel for ReluInPlace<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for z in self.z.chunks_mut(T::Register::<S>::LANES) {
+            store::<S, T>(Relu.of(load::<S, T>(z, T::ZERO), T::Register::<S>::splat(T::ZERO)), z);
+        }
+    }
+}
+
 /// Passes where `a > 0`; at exactly 0 the derivative is 0.
 pub fn relu_backward<T: Float>(a: &[T], delta: &mut [T]) {
     leaky_relu_backward(a, T::ZERO, delta);

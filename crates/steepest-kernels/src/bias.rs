@@ -1,7 +1,11 @@
 //! The gradient of a layer's bias.
 
+// Tiles are arrays of registers, and are written as such.
+#![allow(clippy::needless_range_loop)]
+
 use crate::Float;
 use crate::simd::{Kernel, Registers, Simd, dispatch, load, store};
+use crate::walks::{tiles, with_constant};
 
 /// `d_b += sum over rows of delta`: what a block of rows adds to the gradient of a layer's bias.
 ///
@@ -23,34 +27,38 @@ impl<T: Float> Kernel for ColumnSums<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self) {
-        // Several registers at a time, so that one sum need not wait for the one before.
-        const SUMS: usize = 4;
-        let lanes = T::Register::<S>::LANES;
-        let n_out = self.d_b.len();
-        let wide = n_out - n_out % (SUMS * lanes);
-        let (many, rest) = self.d_b.split_at_mut(wide);
-        for (i, d_b) in many.chunks_exact_mut(SUMS * lanes).enumerate() {
-            let first = i * SUMS * lanes;
-            let mut sums: [_; SUMS] =
-                std::array::from_fn(|s| load::<S, T>(&d_b[s * lanes..(s + 1) * lanes], T::ZERO));
-            for row in self.delta.chunks_exact(n_out) {
-                let row = &row[first..first + SUMS * lanes];
-                for (sum, row) in sums.iter_mut().zip(row.chunks_exact(lanes)) {
-                    *sum = sum.add(load::<S, T>(row, T::ZERO));
-                }
-            }
-            for (sum, d_b) in sums.into_iter().zip(d_b.chunks_exact_mut(lanes)) {
-                store::<S, T>(sum, d_b);
+    fn run<S: Simd>(mut self) {
+        // Several registers at a time, so that one sum need not wait for the one before; the last may be a part of one.
+        let (lanes, n_out) = (T::Register::<S>::LANES, self.d_b.len());
+        for (first, count) in tiles(n_out.div_ceil(lanes), 8) {
+            with_constant!(count, [1 2 3 4 5 6 7 8], N => if (first + N) * lanes <= n_out {
+                self.columns::<S, N, false>(first * lanes);
+            } else {
+                self.columns::<S, N, true>(first * lanes);
+            });
+        }
+    }
+}
+
+impl<T: Float> ColumnSums<'_, T> {
+    /// `N` registers of columns from `first` on; with `PARTIAL` the last is not full.
+    #[inline(always)]
+    fn columns<S: Simd, const N: usize, const PARTIAL: bool>(&mut self, first: usize) {
+        let (lanes, n_out) = (T::Register::<S>::LANES, self.d_b.len());
+        let end = n_out.min(first + N * lanes);
+        let place = |n: usize| {
+            if PARTIAL && n + 1 == N { n * lanes..end - first } else { n * lanes..(n + 1) * lanes }
+        };
+        let d_b = &mut self.d_b[first..end];
+        let mut sums: [_; N] = std::array::from_fn(|n| load::<S, T>(&d_b[place(n)], T::ZERO));
+        for row in self.delta.chunks_exact(n_out) {
+            let row = &row[first..end];
+            for n in 0..N {
+                sums[n] = sums[n].add(load::<S, T>(&row[place(n)], T::ZERO));
             }
         }
-        for (i, d_b) in rest.chunks_mut(lanes).enumerate() {
-            let first = wide + i * lanes;
-            let mut sums = load::<S, T>(d_b, T::ZERO);
-            for row in self.delta.chunks_exact(n_out) {
-                sums = sums.add(load::<S, T>(&row[first..first + d_b.len()], T::ZERO));
-            }
-            store::<S, T>(sums, d_b);
+        for n in 0..N {
+            store::<S, T>(sums[n], &mut d_b[place(n)]);
         }
     }
 }
@@ -63,7 +71,7 @@ mod tests {
 
     #[test]
     fn column_sums_are_added() {
-        for (rows, n_out) in [(0, 3), (5, 1), (7, 10), (64, 16), (9, 37)] {
+        for (rows, n_out) in [(0, 3), (5, 1), (7, 10), (64, 16), (9, 37), (50, 100), (4, 300)] {
             let delta: Vec<f64> = (0..rows * n_out).map(|i| (i * 37 % 101) as f64 / 50.0 - 1.0).collect();
             let sum = |column| delta[column..].iter().step_by(n_out).sum::<f64>() + 0.5;
             let expected: Vec<f64> =

@@ -113,10 +113,12 @@ impl<T: Float> Kernel for Fused<'_, T> {
         let lanes = T::Register::<S>::LANES;
         let (n, ClassTargets { classes, smoothing, clips }) = (self.n_classes, self.targets);
         let mut score = CrossEntropy { loss: 0.0, correct: 0, log_sums: (f64::INFINITY, f64::NEG_INFINITY) };
+        let mut sums = Sums::<S, T>::new();
         let mut columns = [[T::ZERO; MAX_LANES]; FEW_CLASSES];
         // What a row's targets are: of its class, and of the others. Without smoothing exactly one and zero.
         let others = smoothing / n.max(1) as f64;
         let (own, others) = (T::from_f64(1.0 - smoothing + others), T::from_f64(others));
+        let [own, others, scale] = [own, others, self.scale].map(|x| T::Register::<S>::splat(x));
         // For the last groups, whose rows may be fewer than lanes, and behind which there is no room.
         let (mut last_z, mut last_delta) = ([T::ZERO; SCRATCH], [T::ZERO; SCRATCH]);
         let size = lanes * n;
@@ -130,49 +132,47 @@ impl<T: Float> Kernel for Fused<'_, T> {
                 (&last_z[..], &mut last_delta[..])
             };
             to_columns::<S, T>(z, n, &mut columns);
-            let probabilities = softmax::<S, T>(&mut columns[..n], self.shift);
-            probabilities.count(z, classes, self.shift, n, &mut score);
+            // Rows that are not there have no class.
+            let mut mine = [T::from_f64(-1.0); MAX_LANES];
+            mine.iter_mut().zip(classes).for_each(|(mine, &class)| *mine = T::from_u8(class as u8));
+            let mine = take::<S, T>(&mine);
+            let logits = of_class::<S, T>(&columns[..n], mine);
+            let totals = softmax::<S, T>(&mut columns[..n], self.shift);
+            sums.add(&totals, logits, classes.len(), self.shift, &mut score);
             if smoothing > 0.0 {
                 score.loss += smoothing * above_mean(z, classes, n);
             }
             if clips {
-                score.loss += clipped_off(&columns, z, classes, n, &probabilities);
+                score.loss += clipped_off::<S, T>(&columns, z, classes, n, &totals);
             }
+            score.correct += correct::<S, T>(&columns[..n], mine);
 
             // The probabilities become the gradient.
-            let (scale, others) = (T::Register::<S>::splat(self.scale), T::Register::<S>::splat(others));
-            let mine: Column<T> = std::array::from_fn(|r| match classes.get(r) {
-                Some(&class) => (columns[class as usize][r] - own) * self.scale,
-                None => T::ZERO,
-            });
-            for column in &mut columns[..n] {
-                put::<S, T>(take::<S, T>(column).sub(others).mul(scale), column);
+            for (class, column) in columns[..n].iter_mut().enumerate() {
+                let p = take::<S, T>(column);
+                let (of_mine, of_others) = (p.sub(own).mul(scale), p.sub(others).mul(scale));
+                put::<S, T>(mine.where_equal(number::<S, T>(class), of_mine, of_others), column);
             }
             to_rows::<S, T>(&columns, n, delta);
-            for (r, &class) in classes.iter().enumerate() {
-                delta[r * n + class as usize] = mine[r];
-            }
             if !has_room {
                 self.delta[group.clone()].copy_from_slice(&last_delta[..group.len()]);
             }
         }
-        if self.shift == SoftmaxShift::RowMaximum {
-            // So far without the logarithms of the totals.
-            score.log_sums.1 += (n as f64).ln();
-        }
+        sums.end(n, self.shift, &mut score);
         score
     }
 }
 
 /// What the loss of rows whose probabilities are clipped is more than without that.
 #[inline(always)]
-fn clipped_off<T: Float>(
+fn clipped_off<S: Simd, T: Float>(
     columns: &[Column<T>; FEW_CLASSES],
     z: &[T],
     classes: &[u32],
     n: usize,
-    group: &Group<T>,
+    group: &Group<S, T>,
 ) -> f64 {
+    let (shifts, totals) = (spread::<S, T>(group.shifts), spread::<S, T>(group.totals));
     let rows = classes.iter().enumerate();
     rows.map(|(r, &class)| {
         let (p, least) = (columns[class as usize][r], T::EPSILON);
@@ -183,7 +183,7 @@ fn clipped_off<T: Float>(
         } else {
             return 0.0;
         };
-        let log_sum = group.shifts[r].to_f64() + group.totals[r].to_f64().ln();
+        let log_sum = shifts[r].to_f64() + totals[r].to_f64().ln();
         -clipped.to_f64().ln() - (log_sum - z[r * n + class as usize].to_f64())
     })
     .sum()
@@ -201,18 +201,16 @@ fn above_mean<T: Float>(z: &[T], classes: &[u32], n: usize) -> f64 {
 }
 
 /// What a group's rows have beside their probabilities.
-struct Group<T> {
+struct Group<S: Simd, T: Float> {
     /// What was subtracted before the exponential.
-    shifts: Column<T>,
+    shifts: T::Register<S>,
     /// Sums of the exponentials.
-    totals: Column<T>,
-    /// For each class, a bit for each row of which it is the first of the most probable.
-    first: [u32; FEW_CLASSES],
+    totals: T::Register<S>,
 }
 
 /// Makes probabilities of logits.
 #[inline(always)]
-fn softmax<S: Simd, T: Float>(columns: &mut [Column<T>], shift: SoftmaxShift<T>) -> Group<T> {
+fn softmax<S: Simd, T: Float>(columns: &mut [Column<T>], shift: SoftmaxShift<T>) -> Group<S, T> {
     let shifts = match shift {
         SoftmaxShift::Constant(shift) => T::Register::<S>::splat(shift),
         SoftmaxShift::RowMaximum => greatest::<S, T>(columns),
@@ -226,41 +224,115 @@ fn softmax<S: Simd, T: Float>(columns: &mut [Column<T>], shift: SoftmaxShift<T>)
     for column in columns.iter_mut() {
         put::<S, T>(take::<S, T>(column).div(totals), column);
     }
-    let largest = greatest::<S, T>(columns);
-    let mut group =
-        Group { shifts: [T::ZERO; MAX_LANES], totals: [T::ZERO; MAX_LANES], first: [0; FEW_CLASSES] };
-    let mut seen = 0;
-    for (first, column) in group.first.iter_mut().zip(&*columns) {
-        let largest = take::<S, T>(column).equal(largest);
-        (*first, seen) = (largest & !seen, seen | largest);
-    }
-    put::<S, T>(shifts, &mut group.shifts);
-    put::<S, T>(totals, &mut group.totals);
-    group
+    Group { shifts, totals }
 }
 
-impl<T: Float> Group<T> {
-    /// Adds the rows' losses, and those that are right.
-    #[inline(always)]
-    fn count(&self, z: &[T], classes: &[u32], shift: SoftmaxShift<T>, n: usize, score: &mut CrossEntropy) {
-        // A row's total lies between 1 and the number of classes where its own maximum was subtracted: then the product of
-        // all is far from overflow, and takes one logarithm instead of many.
-        let is_bounded = shift == SoftmaxShift::RowMaximum;
-        let mut product = 1.0;
-        for (r, (z, &class)) in z.chunks_exact(n).zip(classes).enumerate() {
-            let (mut log_sum, total) = (self.shifts[r].to_f64(), self.totals[r].to_f64());
-            if is_bounded {
-                product *= total;
-            } else {
-                log_sum += total.ln();
-            }
-            score.correct += (self.first[class as usize] >> r & 1) as usize;
-            score.loss += log_sum - z[class as usize].to_f64();
-            score.log_sums.0 = score.log_sums.0.min(log_sum);
-            score.log_sums.1 = score.log_sums.1.max(log_sum);
-        }
-        score.loss += f64::ln(product);
+/// Each row's number of its own class, which are `mine`.
+#[inline(always)]
+fn of_class<S: Simd, T: Float>(columns: &[Column<T>], mine: T::Register<S>) -> T::Register<S> {
+    let zero = T::Register::<S>::splat(T::ZERO);
+    columns.iter().enumerate().fold(zero, |found, (class, column)| {
+        mine.where_equal(number::<S, T>(class), take::<S, T>(column), found)
+    })
+}
+
+/// Rows whose class is the first of the most probable.
+#[inline(always)]
+fn correct<S: Simd, T: Float>(columns: &[Column<T>], mine: T::Register<S>) -> usize {
+    let largest = greatest::<S, T>(columns);
+    let (mut correct, mut seen) = (0, 0);
+    for (class, column) in columns.iter().enumerate() {
+        let here = take::<S, T>(column).equal(largest);
+        correct |= here & !seen & mine.equal(number::<S, T>(class));
+        seen |= here;
     }
+    correct.count_ones() as usize
+}
+
+/// What is known of all rows, and not yet a part of their score.
+struct Sums<S: Simd, T: Float> {
+    /// Of the exponentials' sums, as far as it has not become a part.
+    product: f64,
+    /// The largest of the negative shifts, and of the shifts.
+    shifts: [T::Register<S>; 2],
+}
+
+impl<S: Simd, T: Float> Sums<S, T> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self { product: 1.0, shifts: [T::Register::<S>::splat(T::NEG_INFINITY); 2] }
+    }
+
+    /// Adds the losses of a group's `n` rows, whose logits of their own classes are given.
+    #[inline(always)]
+    fn add(
+        &mut self,
+        group: &Group<S, T>,
+        logits: T::Register<S>,
+        n: usize,
+        shift: SoftmaxShift<T>,
+        score: &mut CrossEntropy,
+    ) {
+        let Group { shifts, totals } = *group;
+        let all = |register: T::Register<S>, other| {
+            if n < T::Register::<S>::LANES {
+                register.keep_first(n, T::Register::<S>::splat(other))
+            } else {
+                register
+            }
+        };
+        score.loss += all(shifts.sub(logits), T::ZERO).sum().to_f64();
+        if shift != SoftmaxShift::RowMaximum {
+            for total in &spread::<S, T>(totals)[..n] {
+                let (log, shift) = (total.to_f64().ln(), spread::<S, T>(shifts)[0].to_f64());
+                score.loss += log;
+                let (least, greatest) = score.log_sums;
+                score.log_sums = (least.min(shift + log), greatest.max(shift + log));
+            }
+            return;
+        }
+        // A row's total lies between 1 and the number of classes: the product of all is far from overflow, and takes one
+        // logarithm instead of many.
+        let mut products = [1.0; 4];
+        for totals in spread::<S, T>(all(totals, T::ONE)).as_chunks::<4>().0 {
+            products.iter_mut().zip(totals).for_each(|(product, total)| *product *= total.to_f64());
+        }
+        self.product *= products.into_iter().product::<f64>();
+        if self.product > 1e200 {
+            score.loss += f64::ln(self.product);
+            self.product = 1.0;
+        }
+        let zero = T::Register::<S>::splat(T::ZERO);
+        let [least, greatest] = self.shifts;
+        // Of a number and a NaN, `max` gives the second.
+        self.shifts =
+            [all(zero.sub(shifts), T::NEG_INFINITY).max(least), all(shifts, T::NEG_INFINITY).max(greatest)];
+    }
+
+    /// Makes all that a part of the score.
+    #[inline(always)]
+    fn end(self, n_classes: usize, shift: SoftmaxShift<T>, score: &mut CrossEntropy) {
+        score.loss += f64::ln(self.product);
+        if shift == SoftmaxShift::RowMaximum {
+            let [least, greatest] = self.shifts.map(|register| register.maximum().to_f64());
+            // Without the logarithms of the totals.
+            score.log_sums = (-least, greatest + (n_classes as f64).ln());
+        }
+    }
+}
+
+/// The number of a class in every lane.
+#[inline(always)]
+fn number<S: Simd, T: Float>(class: usize) -> T::Register<S> {
+    T::Register::<S>::splat(T::from_u8(class as u8))
+}
+
+/// A register's lanes; what follows them are ones.
+#[inline(always)]
+fn spread<S: Simd, T: Float>(register: T::Register<S>) -> Column<T> {
+    let mut column = [T::ONE; MAX_LANES];
+    put::<S, T>(register, &mut column);
+    column
 }
 
 #[inline(always)]

@@ -253,6 +253,7 @@ impl<T: Float> Backward<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Finish;
     use crate::products::tests::numbers;
     use crate::reference::{self, assert_close};
     use crate::simd::{InstructionSet, dispatch_on};
@@ -287,7 +288,7 @@ mod tests {
                 for bias in [Some(&bias[..]), None] {
                     let (mut out, mut expected) = (delta.to_vec(), delta.to_vec());
                     dispatch_on(set, Forward { x, w_t: &w_t, bias, out: &mut out });
-                    reference::affine(&dense, &w, bias, n_in, &mut expected);
+                    reference::affine(&dense, &w, Finish::logits(bias), n_in, &mut expected);
                     assert_close(&out, &expected, tolerance);
                 }
                 for add in [false, true] {

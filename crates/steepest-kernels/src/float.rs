@@ -59,6 +59,12 @@ pub trait Float:
     fn to_u8(self) -> u8;
     /// A byte's value.
     fn from_u8(x: u8) -> Self;
+    /// The same numbers, if `T` is this very type.
+    fn numbers_of<T: Float>(x: &[Self]) -> Option<&[T]> {
+        // SAFETY: there are two types of this trait, and only one of each size.
+        (size_of::<T>() == size_of::<Self>())
+            .then(|| unsafe { std::slice::from_raw_parts(x.as_ptr().cast::<T>(), x.len()) })
+    }
     /// Natural logarithm.
     fn ln(self) -> Self;
     /// Exponential.

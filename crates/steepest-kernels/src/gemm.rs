@@ -25,6 +25,7 @@
 // Tiles are matrices of registers, and are written as such.
 #![allow(clippy::needless_range_loop)]
 
+use crate::finish::Store;
 use crate::simd::{Kernel, MAX_LANES, Registers, Simd, prefetch, prefetch_later};
 use crate::walks::{tiles, with_constant};
 use crate::{AlignedVec, Float};
@@ -41,7 +42,7 @@ pub(crate) struct Matrix<'a, T> {
     pub(crate) strides: (usize, usize),
 }
 
-/// `c = factor a b + bias`, or with `add` `c += factor a b`.
+/// `c = factor a b`, stored as `store` says.
 pub(crate) struct Gemm<'a, T> {
     /// `(m, k)`
     pub(crate) a: Matrix<'a, T>,
@@ -50,9 +51,7 @@ pub(crate) struct Gemm<'a, T> {
     pub(crate) k: usize,
     pub(crate) n: usize,
     pub(crate) factor: T,
-    /// `(n)`, added to every row.
-    pub(crate) bias: Option<&'a [T]>,
-    pub(crate) add: bool,
+    pub(crate) store: Store<'a, T>,
     /// `(m, n)` row-major.
     pub(crate) c: &'a mut [T],
 }
@@ -102,7 +101,8 @@ impl<T: Float> Gemm<'_, T> {
                         prefetch_part(b, next, after, (t, n_tiles));
                         let panel = &block[first * terms..][..count * terms];
                         with_constant!(count, [1 2 3 4 5 6 7 8 9 10 11 12], R => if R <= TALLEST {
-                            self.tile::<S, R>(panel, &strip, row + first, column, term == 0);
+                            let ends = (term == 0, term + terms == self.k);
+                            self.tile::<S, R>(panel, &strip, row + first, column, ends);
                         });
                     }
                 }
@@ -118,14 +118,13 @@ impl<T: Float> Gemm<'_, T> {
         strip: &[T],
         row: usize,
         column: usize,
-        is_first: bool,
+        (is_first, is_last): (bool, bool),
     ) {
         let (n, lanes) = (self.n, T::Register::<S>::LANES);
-        let c = &mut self.c[row * n..(row + R) * n];
         let left = n - column;
-        for r in 0..R {
-            prefetch(c[r * n + column..].as_ptr().cast());
-            prefetch(c[r * n + column + left.min(V * lanes) - 1..].as_ptr().cast());
+        for r in row..row + R {
+            prefetch(self.c[r * n + column..].as_ptr().cast());
+            prefetch(self.c[r * n + column + left.min(V * lanes) - 1..].as_ptr().cast());
         }
         let mut sums = [[T::Register::<S>::splat(T::ZERO); V]; R];
         let terms = panel.len() / R;
@@ -143,35 +142,20 @@ impl<T: Float> Gemm<'_, T> {
                 }
             }
         }
-        let factor = T::Register::<S>::splat(self.factor);
-        let bias = self.bias.filter(|_| is_first).map(|bias| &bias[column..]);
-        let adds = self.add || !is_first;
-        for v in 0..V {
-            let columns = left.saturating_sub(v * lanes);
-            if columns == 0 {
-                break;
+        self.store.check(self.c.len(), n);
+        let (store, adds) = self.store.of_stretch(is_first, is_last);
+        let c = (self.c.as_mut_ptr(), n);
+        // SAFETY: the rows exist, and so do the columns that are left, of each and of what was checked above.
+        unsafe {
+            if left >= V * lanes {
+                store.tile::<S, R, V>(sums, self.factor, c, (row * n + column, column), (None, adds));
+                return;
             }
-            // SAFETY: `columns` numbers, or a register of them, are left in each row of C and in the bias.
-            unsafe {
-                let load = |p: *const T| {
-                    if columns >= lanes {
-                        T::Register::<S>::load(p)
-                    } else {
-                        T::Register::<S>::load_first(p, columns)
-                    }
-                };
-                let bias = bias.map(|bias| load(bias.as_ptr().add(v * lanes)));
-                for r in 0..R {
-                    let p = c.as_mut_ptr().add(r * n + column + v * lanes);
-                    let mut sum = sums[r][v].mul(factor);
-                    if let Some(bias) = bias {
-                        sum = sum.add(bias);
-                    }
-                    if adds {
-                        sum = load(p).add(sum);
-                    }
-                    if columns >= lanes { sum.store(p) } else { sum.store_first(p, columns) }
-                }
+            for v in 0..V.min(left.div_ceil(lanes)) {
+                let sums: [[T::Register<S>; 1]; R] = std::array::from_fn(|r| [sums[r][v]]);
+                let (column, left) = (column + v * lanes, left - v * lanes);
+                let rest = (left < lanes).then_some(left);
+                store.tile::<S, R, 1>(sums, self.factor, c, (row * n + column, column), (rest, adds));
             }
         }
     }

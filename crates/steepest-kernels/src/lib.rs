@@ -10,6 +10,7 @@ mod cross_entropy;
 mod csr;
 mod deform;
 mod dropout;
+mod finish;
 mod float;
 mod gemm;
 mod ink;
@@ -29,17 +30,18 @@ mod walks;
 mod x86;
 
 pub use activations::{
-    gelu, gelu_backward, leaky_relu, leaky_relu_backward, relu, relu_backward, sigmoid, sigmoid_backward,
-    tanh, tanh_backward,
+    gelu, gelu_backward, leaky_relu, leaky_relu_backward, relu, relu_backward, relu_in_place, sigmoid,
+    sigmoid_backward, tanh, tanh_backward,
 };
 pub use aligned::AlignedVec;
 pub use batch_norm::{batch_norm, batch_norm_backward, batch_norm_sums, column_moments};
 pub use bias::add_column_sums;
-pub use convert::{narrow, to_bytes, widen};
+pub use convert::{gather_rows, narrow, to_bytes, widen};
 pub use cross_entropy::{ClassTargets, CrossEntropy, FEW_CLASSES, softmax_cross_entropy};
 pub use csr::{Csr, affine_csr, weight_gradient_csr};
 pub use deform::{DeformScratch, Deformation, deform};
 pub use dropout::{DropoutMask, dropout};
+pub use finish::Finish;
 pub use float::Float;
 pub use ink::Ink;
 pub use patches::{Patches, affine_patches, weight_gradient_patches};
@@ -53,6 +55,5 @@ pub use softmax::{
 };
 pub use sparse::{affine_sparse, affine_sparse_row, transpose, weight_gradient_sparse};
 pub use updates::{
-    AdamStep, MomentumStep, RmspropStep, adam, add, add_assign, all_finite, axpy, dot, lerp, momentum,
-    rmsprop, scale,
+    AdamStep, MomentumStep, RmspropStep, adam, all_finite, axpy, dot, lerp, momentum, rmsprop, scale, sum,
 };

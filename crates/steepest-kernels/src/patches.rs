@@ -194,7 +194,7 @@ impl<T: Float> Forward<'_, T> {
                 }
             }
             let out = &mut self.out[row * n_out + first..][..O];
-            reduce::<S, T, O>(&sums, |o, sum| {
+            reduce::<S, T>(&sums, |o, sum| {
                 out[o] = self.factor * sum + self.bias.map_or(T::ZERO, |b| b[first + o]);
             });
         }
@@ -267,6 +267,7 @@ impl<T: Float> Backward<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Finish;
     use crate::reference::{self, assert_close};
     use crate::simd::{InstructionSet, dispatch_on};
 
@@ -305,7 +306,7 @@ mod tests {
                         let (mut out, mut expected) = (delta.clone(), delta.clone());
                         let (patches, w_p) = (&patches, by_patch(&w, n_in, &order));
                         dispatch_on(set, Forward { patches, factor, w: &w_p, bias, out: &mut out });
-                        reference::affine(&plain, &w, bias, n_in, &mut expected);
+                        reference::affine(&plain, &w, Finish::logits(bias), n_in, &mut expected);
                         assert_close(&out, &expected, tolerance);
                     }
                     for add in [false, true] {

@@ -2,6 +2,7 @@
 //! the packed product of `gemm.rs`.
 
 use crate::Float;
+use crate::finish::{Finish, Store};
 use crate::gemm::{Gemm, Matrix};
 use crate::simd::{Element, InstructionSet, dispatch, dispatch_on, instruction_set};
 use crate::walks::{Affine, Combine};
@@ -24,22 +25,23 @@ impl<'a, T: Float, X> Inputs<'a, T, X> {
     }
 }
 
-/// `out = factor x wᵀ + bias`: a layer's logits.
+/// `out = factor x wᵀ + bias`: a layer's logits, or what ReLU makes of them.
 ///
-/// `w (n_out, n_in)`, `bias (n_out)` or none, `out (rows, n_out)`. Weights must be finite.
+/// `w (n_out, n_in)`, `out (rows, n_out)`. Weights must be finite.
 ///
 /// # Panics
 /// When the slices do not have these shapes.
-pub fn affine<T: Float, X: Element<T>>(inputs: Inputs<T, X>, w: &[T], bias: Option<&[T]>, out: &mut [T]) {
+pub fn affine<T: Float, X: Element<T>>(inputs: Inputs<T, X>, w: &[T], finish: Finish<T>, out: &mut [T]) {
     let Inputs { x, n_in, .. } = inputs;
     let (rows, n_out) = (x.len() / n_in, w.len() / n_in);
     assert!(x.len() == rows * n_in && w.len() == n_out * n_in && out.len() == rows * n_out);
-    assert!(bias.is_none_or(|b| b.len() == n_out));
+    assert!(finish.fits(n_out));
     match X::numbers(x) {
         Some(x) if is_large::<T>(n_in, n_out) => {
             let (a, b) =
                 (Matrix { numbers: x, strides: (n_in, 1) }, Matrix { numbers: w, strides: (1, n_in) });
-            dispatch(Gemm { a, b, k: n_in, n: n_out, factor: inputs.factor, bias, add: false, c: out });
+            let store = Store::Sums(finish);
+            dispatch(Gemm { a, b, k: n_in, n: n_out, factor: inputs.factor, store, c: out });
         }
         // Rows that fill no register are not walked along: bringing so few weights into order costs next to nothing.
         Some(x) if n_in <= SHORT && w.len() <= SHORT * SHORT => {
@@ -50,9 +52,9 @@ pub fn affine<T: Float, X: Element<T>>(inputs: Inputs<T, X>, w: &[T], bias: Opti
                     w_t[input * n_out + unit] = w;
                 }
             }
-            affine_turned(Inputs { x, n_in, factor: inputs.factor }, w_t, bias, out);
+            affine_turned(Inputs { x, n_in, factor: inputs.factor }, w_t, finish, out);
         }
-        _ => dispatch(Affine { inputs, w, bias, out }),
+        _ => dispatch(Affine { inputs, w, finish, out }),
     }
 }
 
@@ -83,7 +85,7 @@ pub fn weight_gradient<T: Float, X: Element<T>>(
         Some(x) if is_large::<T>(n_in, n_out) => {
             let (a, b) =
                 (Matrix { numbers: delta, strides: (1, n_out) }, Matrix { numbers: x, strides: (n_in, 1) });
-            dispatch(Gemm { a, b, k: rows, n: n_in, factor, bias: None, add, c: d_w });
+            dispatch(Gemm { a, b, k: rows, n: n_in, factor, store: Store::gradient(add), c: d_w });
         }
         _ => dispatch(Combine {
             c: delta,
@@ -92,21 +94,20 @@ pub fn weight_gradient<T: Float, X: Element<T>>(
             y: x,
             width: n_in,
             factor,
-            bias: None,
+            store: Store::gradient(add),
             out: d_w,
-            add,
         }),
     }
 }
 
 /// [`affine`] with the weights transposed, so that lanes run along the units: for rows that are too short to be walked along.
 ///
-/// `w_t (n_in, n_out)`, `bias (n_out)` or none, `out (rows, n_out)`.
+/// `w_t (n_in, n_out)`, `out (rows, n_out)`.
 ///
 /// # Panics
 /// When the slices do not have these shapes.
-pub fn affine_turned<T: Float>(inputs: Inputs<T, T>, w_t: &[T], bias: Option<&[T]>, out: &mut [T]) {
-    affine_turned_on(instruction_set(), inputs, w_t, bias, out);
+pub fn affine_turned<T: Float>(inputs: Inputs<T, T>, w_t: &[T], finish: Finish<T>, out: &mut [T]) {
+    affine_turned_on(instruction_set(), inputs, w_t, finish, out);
 }
 
 /// [`affine_turned`] with one instruction set of those available.
@@ -114,22 +115,22 @@ pub(crate) fn affine_turned_on<T: Float>(
     set: InstructionSet,
     inputs: Inputs<T, T>,
     w_t: &[T],
-    bias: Option<&[T]>,
+    finish: Finish<T>,
     out: &mut [T],
 ) {
     let Inputs { x, n_in, factor } = inputs;
     let (rows, n_out) = (x.len() / n_in, w_t.len() / n_in);
     assert!(x.len() == rows * n_in && w_t.len() == n_out * n_in && out.len() == rows * n_out);
-    assert!(bias.is_none_or(|b| b.len() == n_out));
+    assert!(finish.fits(n_out));
+    let store = Store::Sums(finish);
     if is_large::<T>(n_in, n_out) {
         let (a, b) =
             (Matrix { numbers: x, strides: (n_in, 1) }, Matrix { numbers: w_t, strides: (n_out, 1) });
-        dispatch_on(set, Gemm { a, b, k: n_in, n: n_out, factor, bias, add: false, c: out });
+        dispatch_on(set, Gemm { a, b, k: n_in, n: n_out, factor, store, c: out });
         return;
     }
     let at = (n_in, 1);
-    let add = false;
-    dispatch_on(set, Combine { c: x, at, terms: n_in, y: w_t, width: n_out, factor, bias, out, add });
+    dispatch_on(set, Combine { c: x, at, terms: n_in, y: w_t, width: n_out, factor, store, out });
 }
 
 /// [`weight_gradient`] for transposed weights.
@@ -155,7 +156,7 @@ pub fn weight_gradient_turned<T: Float>(
     if is_large::<T>(n_in, n_out) {
         let (a, b) =
             (Matrix { numbers: x, strides: (1, n_in) }, Matrix { numbers: delta, strides: (n_out, 1) });
-        dispatch(Gemm { a, b, k: rows, n: n_out, factor, bias: None, add, c: d_w_t });
+        dispatch(Gemm { a, b, k: rows, n: n_out, factor, store: Store::gradient(add), c: d_w_t });
     } else {
         dispatch(Combine {
             c: x,
@@ -164,39 +165,32 @@ pub fn weight_gradient_turned<T: Float>(
             y: delta,
             width: n_out,
             factor,
-            bias: None,
+            store: Store::gradient(add),
             out: d_w_t,
-            add,
         });
     }
 }
 
-/// `out = delta w`: the gradient at a layer's inputs.
+/// `out = delta w`: the gradient at a layer's inputs. Where these are outputs of ReLU, `a (rows, n_in)`, the gradient at what ReLU
+/// was given: it passes where `a > 0`.
 ///
 /// `delta (rows, n_out)`, `w (n_out, n_in)`, `out (rows, n_in)`.
 ///
 /// # Panics
 /// When the slices do not have these shapes.
-pub fn backpropagate<T: Float>(delta: &[T], w: &[T], n_in: usize, out: &mut [T]) {
+pub fn backpropagate<T: Float>(delta: &[T], w: &[T], n_in: usize, relu: Option<&[T]>, out: &mut [T]) {
     let (rows, n_out) = (out.len() / n_in, w.len() / n_in);
     assert!(out.len() == rows * n_in && w.len() == n_out * n_in && delta.len() == rows * n_out);
+    assert!(relu.is_none_or(|a| a.len() == out.len()));
     let factor = T::ONE;
+    let store = Store::gradient_at_inputs(relu);
     if is_large::<T>(n_in, n_out) {
         let (a, b) =
             (Matrix { numbers: delta, strides: (n_out, 1) }, Matrix { numbers: w, strides: (n_in, 1) });
-        dispatch(Gemm { a, b, k: n_out, n: n_in, factor, bias: None, add: false, c: out });
+        dispatch(Gemm { a, b, k: n_out, n: n_in, factor, store, c: out });
     } else {
-        dispatch(Combine {
-            c: delta,
-            at: (n_out, 1),
-            terms: n_out,
-            y: w,
-            width: n_in,
-            factor,
-            bias: None,
-            out,
-            add: false,
-        });
+        let at = (n_out, 1);
+        dispatch(Combine { c: delta, at, terms: n_out, y: w, width: n_in, factor, store, out });
     }
 }
 
@@ -245,9 +239,12 @@ pub(crate) mod tests {
         let inputs = Inputs { x, n_in, factor };
 
         let (mut out, mut expected) = (delta.clone(), delta.clone());
-        dispatch_on(set, Affine { inputs, w: &w, bias: Some(&b), out: &mut out });
-        reference::affine(plain, &w, Some(&b), n_in, &mut expected);
-        assert_close(&out, &expected, tolerance);
+        for relu in [false, true] {
+            let finish = Finish { bias: Some(&b[..]), relu };
+            dispatch_on(set, Affine { inputs, w: &w, finish, out: &mut out });
+            reference::affine(plain, &w, finish, n_in, &mut expected);
+            assert_close(&out, &expected, tolerance);
+        }
 
         for add in [false, true] {
             let (mut out, mut expected) = (w.clone(), w.clone());
@@ -261,9 +258,8 @@ pub(crate) mod tests {
                     y: x,
                     width: n_in,
                     factor,
-                    bias: None,
+                    store: Store::gradient(add),
                     out: out_,
-                    add,
                 },
             );
             reference::weight_gradient(&delta, plain, n_in, add, &mut expected);
@@ -274,27 +270,35 @@ pub(crate) mod tests {
             let (a, b_) =
                 (Matrix { numbers: x, strides: (n_in, 1) }, Matrix { numbers: &w, strides: (1, n_in) });
             let (mut out, mut expected) = (delta.clone(), delta.clone());
-            let bias = Some(&b[..]);
-            dispatch_on(set, Gemm { a, b: b_, k: n_in, n: n_out, factor, bias, add: false, c: &mut out });
-            reference::affine(plain, &w, bias, n_in, &mut expected);
-            assert_close(&out, &expected, tolerance);
+            for relu in [false, true] {
+                let finish = Finish { bias: Some(&b[..]), relu };
+                let store = Store::Sums(finish);
+                dispatch_on(set, Gemm { a, b: b_, k: n_in, n: n_out, factor, store, c: &mut out });
+                reference::affine(plain, &w, finish, n_in, &mut expected);
+                assert_close(&out, &expected, tolerance);
+            }
             let (a, b_) =
                 (Matrix { numbers: &delta, strides: (1, n_out) }, Matrix { numbers: x, strides: (n_in, 1) });
             let (mut out, mut expected) = (w.clone(), w.clone());
-            dispatch_on(set, Gemm { a, b: b_, k: rows, n: n_in, factor, bias: None, add: true, c: &mut out });
+            let store = Store::Added;
+            dispatch_on(set, Gemm { a, b: b_, k: rows, n: n_in, factor, store, c: &mut out });
             reference::weight_gradient(&delta, plain, n_in, true, &mut expected);
             assert_close(&out, &expected, tolerance);
         }
 
         let (mut out, mut expected) = (vec![T::ONE; rows * n_in], vec![T::ZERO; rows * n_in]);
-        let (c, y, terms, one) = (&delta[..], &w[..], n_out, T::ONE);
-        let at = (n_out, 1);
-        dispatch_on(
-            set,
-            Combine { c, at, terms, y, width: n_in, factor: one, bias: None, out: &mut out, add: false },
-        );
-        reference::backpropagate(&delta, &w, n_in, &mut expected);
-        assert_close(&out, &expected, tolerance);
+        let (c, y, terms, one, at) = (&delta[..], &w[..], n_out, T::ONE, (n_out, 1));
+        for relu in [None, Some(plain)] {
+            let store = Store::gradient_at_inputs(relu);
+            let (width, factor) = (n_in, one);
+            dispatch_on(set, Combine { c, at, terms, y, width, factor, store, out: &mut out });
+            reference::backpropagate(&delta, &w, n_in, relu, &mut expected);
+            assert_close(&out, &expected, tolerance);
+            let (a, b) =
+                (Matrix { numbers: c, strides: (n_out, 1) }, Matrix { numbers: y, strides: (n_in, 1) });
+            dispatch_on(set, Gemm { a, b, k: n_out, n: n_in, factor, store, c: &mut out });
+            assert_close(&out, &expected, tolerance);
+        }
     }
 
     fn check_all<T: Float>(tolerance: f64) {
@@ -346,11 +350,12 @@ pub(crate) mod tests {
             crate::transpose(&w, n_in, 0, &mut w_t);
             for bias in [Some(&b[..]), None] {
                 let mut expected = delta.clone();
-                reference::affine(&plain, &w, bias, n_in, &mut expected);
+                let finish = Finish { bias, relu: bias.is_some() };
+                reference::affine(&plain, &w, finish, n_in, &mut expected);
                 let mut out = delta.clone();
-                affine(inputs, &w, bias, &mut out);
+                affine(inputs, &w, finish, &mut out);
                 assert_close(&out, &expected, 2e-5);
-                affine_turned(inputs, &w_t, bias, &mut out);
+                affine_turned(inputs, &w_t, finish, &mut out);
                 assert_close(&out, &expected, 2e-5);
             }
             for add in [false, true] {
@@ -366,9 +371,11 @@ pub(crate) mod tests {
                 assert_close(&out, &expected, 2e-5);
             }
             let (mut out, mut expected) = (x.clone(), x.clone());
-            backpropagate(&delta, &w, n_in, &mut out);
-            reference::backpropagate(&delta, &w, n_in, &mut expected);
-            assert_close(&out, &expected, 2e-5);
+            for relu in [None, Some(&x[..])] {
+                backpropagate(&delta, &w, n_in, relu, &mut out);
+                reference::backpropagate(&delta, &w, n_in, relu, &mut expected);
+                assert_close(&out, &expected, 2e-5);
+            }
         }
     }
 

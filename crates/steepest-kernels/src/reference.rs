@@ -1,13 +1,14 @@
 //! Plain scalar twins of the kernels: what each of them computes, in the fewest words.
 
-use crate::Float;
+use crate::{Finish, Float};
 
 /// See [`crate::affine`].
-pub fn affine<T: Float>(x: &[T], w: &[T], bias: Option<&[T]>, n_in: usize, out: &mut [T]) {
+pub fn affine<T: Float>(x: &[T], w: &[T], finish: Finish<T>, n_in: usize, out: &mut [T]) {
     let n_out = w.len() / n_in;
     for (x, out) in x.chunks_exact(n_in).zip(out.chunks_exact_mut(n_out)) {
         for (o, w) in w.chunks_exact(n_in).enumerate() {
-            out[o] = x.iter().zip(w).map(|(&x, &w)| x * w).sum::<T>() + bias.map_or(T::ZERO, |b| b[o]);
+            let z = x.iter().zip(w).map(|(&x, &w)| x * w).sum::<T>() + finish.bias.map_or(T::ZERO, |b| b[o]);
+            out[o] = if finish.relu && z < T::ZERO { T::ZERO } else { z };
         }
     }
 }
@@ -28,7 +29,7 @@ pub fn weight_gradient<T: Float>(delta: &[T], x: &[T], n_in: usize, add: bool, d
 }
 
 /// See [`crate::backpropagate`].
-pub fn backpropagate<T: Float>(delta: &[T], w: &[T], n_in: usize, out: &mut [T]) {
+pub fn backpropagate<T: Float>(delta: &[T], w: &[T], n_in: usize, relu: Option<&[T]>, out: &mut [T]) {
     let n_out = w.len() / n_in;
     for (delta, out) in delta.chunks_exact(n_out).zip(out.chunks_exact_mut(n_in)) {
         out.fill(T::ZERO);
@@ -37,6 +38,9 @@ pub fn backpropagate<T: Float>(delta: &[T], w: &[T], n_in: usize, out: &mut [T])
                 *out += d * w;
             }
         }
+    }
+    if let Some(a) = relu {
+        out.iter_mut().zip(a).filter(|(_, a)| **a <= T::ZERO).for_each(|(out, _)| *out = T::ZERO);
     }
 }
 

@@ -62,6 +62,8 @@ pub trait Registers<T: Float>: Copy {
     fn max(self, b: Self) -> Self;
     /// The lanes of `then` where this is above zero, else those of `other`.
     fn where_positive(self, then: Self, other: Self) -> Self;
+    /// The lanes of `then` where this equals `b`, else those of `other`.
+    fn where_equal(self, b: Self, then: Self, other: Self) -> Self;
     /// `e` to the power of each lane.
     fn exp(self) -> Self;
     /// The first `n` lanes, `n < LANES`; the others are those of `other`.
@@ -212,6 +214,7 @@ pub fn prefetch(p: *const u8) {
 }
 
 /// Asks for what will soon be read.
+#[inline]
 pub fn prefetch_slice<T>(x: &[T]) {
     const LINE: usize = 64;
     for i in (0..size_of_val(x)).step_by(LINE) {
@@ -318,6 +321,7 @@ impl InstructionSet {
 
 /// The instruction set in use: the widest available one, or the one that the environment variable `STEEPEST_SIMD`
 /// names, if this processor has it. It stays the same while the process lives.
+#[inline]
 pub fn instruction_set() -> InstructionSet {
     static CHOSEN: OnceLock<InstructionSet> = OnceLock::new();
     *CHOSEN.get_or_init(|| {
@@ -440,6 +444,10 @@ impl<T: Float, const N: usize> Registers<T> for Array<T, N> {
     #[inline(always)]
     fn where_positive(self, then: Self, other: Self) -> Self {
         Self(std::array::from_fn(|i| if self.0[i] > T::ZERO { then.0[i] } else { other.0[i] }))
+    }
+    #[inline(always)]
+    fn where_equal(self, b: Self, then: Self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| if self.0[i] == b.0[i] { then.0[i] } else { other.0[i] }))
     }
     #[inline(always)]
     fn exp(self) -> Self {

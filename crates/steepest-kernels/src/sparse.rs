@@ -461,6 +461,7 @@ impl<T: Float, X: Element<T>> Backward<'_, T, X> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Finish;
     use crate::products::{affine_turned, affine_turned_on};
     use crate::reference::{self, assert_close};
     use crate::simd::{InstructionSet, dispatch_on};
@@ -500,7 +501,7 @@ mod tests {
         for set in InstructionSet::available() {
             let (mut out, mut expected) = (bias.repeat(rows), delta.clone());
             dispatch_on(set, Forward { inputs, ink, w_t, out: &mut out, near: AlignedVec::zeros(0) });
-            reference::affine(&plain, &w, Some(&bias), n_in, &mut expected);
+            reference::affine(&plain, &w, Finish::logits(Some(&bias)), n_in, &mut expected);
             assert_close(&out, &expected, tolerance);
             let mut by_row = bias.repeat(rows);
             for (x, out) in x.chunks(n_in).zip(by_row.chunks_mut(n_out)) {
@@ -508,7 +509,7 @@ mod tests {
             }
             assert!(by_row == out, "{set:?}: the same bits");
             if let Some(x) = as_they_are {
-                affine_turned_on(set, Inputs::plain(x, n_in), w_t, Some(&bias), &mut by_row);
+                affine_turned_on(set, Inputs::plain(x, n_in), w_t, Finish::logits(Some(&bias)), &mut by_row);
                 assert!(by_row == out, "{set:?}: the same bits");
             }
 
@@ -526,10 +527,10 @@ mod tests {
         }
         let (mut out, mut expected) = (delta.clone(), delta.clone());
         affine_sparse(inputs, ink, w_t, None, &mut out);
-        reference::affine(&plain, &w, None, n_in, &mut expected);
+        reference::affine(&plain, &w, Finish::logits(None), n_in, &mut expected);
         assert_close(&out, &expected, tolerance);
         if let Some(x) = as_they_are {
-            affine_turned(Inputs::plain(x, n_in), w_t, None, &mut expected);
+            affine_turned(Inputs::plain(x, n_in), w_t, Finish::logits(None), &mut expected);
             assert!(expected == out, "the same bits");
         }
     }

@@ -1,15 +1,7 @@
 //! What optimizers do to the one flat vector of parameters.
 
 use crate::Float;
-use crate::simd::{Kernel, Simd, dispatch};
-
-/// `y += x`
-///
-/// # Panics
-/// When the lengths differ.
-pub fn add_assign<T: Float>(x: &[T], y: &mut [T]) {
-    axpy(T::ONE, x, y);
-}
+use crate::simd::{Kernel, Registers, Simd, dispatch, load, store};
 
 /// `y += a x`
 ///
@@ -36,27 +28,46 @@ impl<T: Float> Kernel for Axpy<'_, T> {
     }
 }
 
-/// `sum = x + y`
+/// `out[i] = sum over all x of x[first + i]`, added in their order.
 ///
 /// # Panics
-/// When the lengths differ.
-pub fn add<T: Float>(x: &[T], y: &[T], sum: &mut [T]) {
-    assert!(x.len() == sum.len() && y.len() == sum.len());
-    dispatch(Add { x, y, sum });
+/// When there is none, or one of them does not go so far.
+pub fn sum<T: Float>(all: &[&[T]], first: usize, out: &mut [T]) {
+    assert!(!all.is_empty() && all.iter().all(|x| x.len() >= first + out.len()));
+    dispatch(Sum { all, first, out });
 }
 
-struct Add<'a, T> {
-    x: &'a [T],
-    y: &'a [T],
-    sum: &'a mut [T],
+struct Sum<'a, T> {
+    all: &'a [&'a [T]],
+    first: usize,
+    out: &'a mut [T],
 }
 
-impl<T: Float> Kernel for Add<'_, T> {
+impl<T: Float> Kernel for Sum<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self) {
-        for ((sum, &x), &y) in self.sum.iter_mut().zip(self.x).zip(self.y) {
-            *sum = x + y;
+        // Several registers stay where they are while all pass by.
+        const SUMS: usize = 4;
+        let (lanes, mut first) = (T::Register::<S>::LANES, self.first);
+        let mut many = self.out.chunks_exact_mut(SUMS * lanes);
+        for out in &mut many {
+            let all = self.all.iter().map(|x| &x[first..first + SUMS * lanes]);
+            let mut sums = [T::Register::<S>::splat(T::ZERO); SUMS];
+            for (i, x) in all.enumerate() {
+                for (sum, x) in sums.iter_mut().zip(x.chunks_exact(lanes)) {
+                    let x = load::<S, T>(x, T::ZERO);
+                    *sum = if i == 0 { x } else { sum.add(x) };
+                }
+            }
+            sums.into_iter().zip(out.chunks_exact_mut(lanes)).for_each(|(sum, out)| store::<S, T>(sum, out));
+            first += SUMS * lanes;
+        }
+        for out in many.into_remainder().chunks_mut(lanes) {
+            let mut all = self.all.iter().map(|x| load::<S, T>(&x[first..first + out.len()], T::ZERO));
+            let sum = all.next().unwrap_or(T::Register::<S>::splat(T::ZERO));
+            store::<S, T>(all.fold(sum, |sum, x| sum.add(x)), out);
+            first += out.len();
         }
     }
 }
@@ -356,6 +367,23 @@ mod tests {
                 assert!(all_finite(&x));
                 x[i] = bad;
                 assert!(!all_finite(&x));
+            }
+        }
+    }
+
+    #[test]
+    fn sums_are_added_in_their_order() {
+        for n in [0, 1, 63, 64, 65, 200] {
+            let all: Vec<Vec<f32>> =
+                [1e8, 1.0, -1e8, 0.25].map(|x| (0..n + 3).map(|i| x + i as f32).collect()).to_vec();
+            for count in 1..=all.len() {
+                let slices: Vec<&[f32]> = all[..count].iter().map(|x| &x[..]).collect();
+                let mut out = vec![f32::NAN; n];
+                sum(&slices, 3, &mut out);
+                for (i, out) in out.into_iter().enumerate() {
+                    let expected = slices[1..].iter().fold(slices[0][3 + i], |sum, x| sum + x[3 + i]);
+                    assert_eq!(out, expected);
+                }
             }
         }
     }

@@ -14,15 +14,18 @@
 use std::mem::MaybeUninit;
 
 use crate::Float;
+use crate::finish::{Finish, Store};
 use crate::ink::{columns_with_ink, rows_with_ink};
 use crate::products::Inputs;
-use crate::simd::{Element, Kernel, Registers, Simd, load, prefetch};
+use crate::simd::{Element, Kernel, Registers, Simd, load, prefetch, store};
 
 /// Cuts `n` into tiles of at most `largest`, as equal as can be: seven rows are four and three, not six and one.
 #[inline(always)]
 pub(crate) fn tiles(n: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
     let count = n.div_ceil(largest).max(1);
-    (0..count).map(move |i| (n * i / count, n * (i + 1) / count - n * i / count))
+    // One division for all: each takes as long as a dozen products of registers.
+    let (height, taller) = (n / count, n % count);
+    (0..count).map(move |i| (i * height + i.min(taller), height + usize::from(i < taller)))
 }
 
 /// Calls a tile function with its number of rows as a constant, so that the tile stays in registers.
@@ -39,31 +42,44 @@ pub(crate) use with_constant;
 pub(crate) struct Affine<'a, T, X> {
     pub(crate) inputs: Inputs<'a, T, X>,
     pub(crate) w: &'a [T],
-    pub(crate) bias: Option<&'a [T]>,
+    pub(crate) finish: Finish<'a, T>,
     pub(crate) out: &'a mut [T],
 }
 
+/// So few units are finished number by number: their rows are too short for registers.
+const FEW: usize = 3;
+
 /// The most registers that [`reduce`] takes.
-const MOST_SUMS: usize = 12;
+const MOST_SUMS: usize = 20;
 
 impl<T: Float, X: Element<T>> Kernel for Affine<'_, T, X> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self) {
-        if S::REGISTERS >= 32 { self.groups::<S, 2, 10>() } else { self.groups::<S, 2, 5>() }
+    fn run<S: Simd>(mut self) {
+        let n_out = self.w.len() / self.inputs.n_in;
+        match (S::REGISTERS >= 32, n_out <= FEW) {
+            // Registers are left for more rows. But more rows of bytes are seldom zero in the same columns.
+            (true, true) if !X::MAY_BE_EMPTY => self.groups::<S, 4, FEW>(),
+            (_, true) => self.groups::<S, 2, FEW>(),
+            (true, _) => self.groups::<S, 2, 10>(),
+            (false, _) => self.groups::<S, 2, 5>(),
+        }
+        if n_out > FEW {
+            self.finish::<S>();
+        }
     }
 }
 
 impl<T: Float, X: Element<T>> Affine<'_, T, X> {
     /// Rows of `x` in groups of `R`, units in tiles of at most `LARGEST`.
     #[inline(always)]
-    fn groups<S: Simd, const R: usize, const LARGEST: usize>(mut self) {
+    fn groups<S: Simd, const R: usize, const LARGEST: usize>(&mut self) {
         let Inputs { x, n_in, .. } = self.inputs;
-        let rows = x.len() / n_in;
-        let lanes = T::Register::<S>::LANES;
-        // All of them, or of each group those with ink.
-        let mut columns: Vec<u32> = (0..n_in / lanes).map(|i| (i * lanes) as u32).collect();
+        let (rows, lanes) = (x.len() / n_in, T::Register::<S>::LANES);
+        let whole = n_in / lanes * lanes;
+        // Of each group those with ink, where there may be others.
+        let mut columns = Vec::new();
         // A few weight rows at a time stay in the first cache while all rows of `x` pass by.
         for (first, count) in tiles(self.w.len() / n_in, LARGEST) {
             with_constant!(count, [1 2 3 4 5 6 7 8 9 10], O => if O <= LARGEST {
@@ -71,14 +87,20 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
                     prefetch_bytes(&x[row * n_in..][..R * n_in], PREFETCH_ROWS * n_in);
                     if X::MAY_BE_EMPTY {
                         columns_with_ink::<S, T, X, R>(&x[row * n_in..], n_in, &mut columns);
+                        let columns = columns.iter().map(|&column| column as usize);
+                        self.tile::<S, R, O, LARGEST>(row, first, columns);
+                    } else {
+                        self.tile::<S, R, O, LARGEST>(row, first, (0..whole).step_by(lanes));
                     }
-                    self.tile::<S, R, O>(row, first, &columns);
                 }
                 for row in rows / R * R..rows {
                     if X::MAY_BE_EMPTY {
                         columns_with_ink::<S, T, X, 1>(&x[row * n_in..], n_in, &mut columns);
+                        let columns = columns.iter().map(|&column| column as usize);
+                        self.tile::<S, 1, O, LARGEST>(row, first, columns);
+                    } else {
+                        self.tile::<S, 1, O, LARGEST>(row, first, (0..whole).step_by(lanes));
                     }
-                    self.tile::<S, 1, O>(row, first, &columns);
                 }
             });
         }
@@ -86,15 +108,19 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
 
     /// `R x O` results, each a dot product.
     #[inline(always)]
-    fn tile<S: Simd, const R: usize, const O: usize>(&mut self, row: usize, first: usize, columns: &[u32]) {
-        let Inputs { x, n_in, factor, .. } = self.inputs;
+    fn tile<S: Simd, const R: usize, const O: usize, const LARGEST: usize>(
+        &mut self,
+        row: usize,
+        first: usize,
+        columns: impl Iterator<Item = usize>,
+    ) {
+        let Inputs { x, n_in, factor } = self.inputs;
         let n_out = self.w.len() / n_in;
         let lanes = T::Register::<S>::LANES;
         let mut sums = [[T::Register::<S>::splat(T::ZERO); O]; R];
         let (x, w) = (&x[row * n_in..(row + R) * n_in], &self.w[first * n_in..(first + O) * n_in]);
         // One flat loop: with a loop inside, the compiler does not keep the tile in registers.
-        for &k in columns {
-            let k = k as usize;
+        for k in columns {
             debug_assert!(k + lanes <= n_in);
             // SAFETY: `r < R`, `o < O`, and columns are those of whole registers within a row, so every load lies
             // within the slices cut above.
@@ -123,34 +149,59 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
                 }
             }
         }
-        for r in 0..R {
-            reduce::<S, T, O>(&sums[r], |o, sum| {
-                let bias = self.bias.map_or(T::ZERO, |b| b[first + o]);
-                self.out[(row + r) * n_out + first + o] = factor * sum + bias;
-            });
+        let out = &mut self.out[row * n_out..(row + R) * n_out];
+        if LARGEST > FEW {
+            reduce::<S, T>(sums.as_flattened(), |i, sum| out[i / O * n_out + first + i % O] = sum);
+            return;
+        }
+        let Finish { bias, relu } = self.finish;
+        reduce::<S, T>(sums.as_flattened(), |i, sum| {
+            let z = factor * sum + bias.map_or(T::ZERO, |b| b[first + i % O]);
+            // So that a NaN stays.
+            out[i / O * n_out + first + i % O] = if relu && z < T::ZERO { T::ZERO } else { z };
+        });
+    }
+
+    /// Makes of the sums what they should become: of whole rows at a time, which takes less than to do it number by number.
+    #[inline(always)]
+    fn finish<S: Simd>(self) {
+        let n_out = self.w.len() / self.inputs.n_in;
+        let lanes = T::Register::<S>::LANES;
+        let Finish { bias, relu } = self.finish;
+        let factor = T::Register::<S>::splat(self.inputs.factor);
+        let least = T::Register::<S>::splat(if relu { T::ZERO } else { T::NEG_INFINITY });
+        for first in (0..n_out).step_by(lanes) {
+            let end = n_out.min(first + lanes);
+            let bias = match bias {
+                Some(bias) => load::<S, T>(&bias[first..end], T::ZERO),
+                None => T::Register::<S>::splat(T::ZERO),
+            };
+            for row in self.out.chunks_exact_mut(n_out) {
+                let sums = load::<S, T>(&row[first..end], T::ZERO);
+                // In this order: of a NaN, `max` gives the second.
+                store::<S, T>(least.max(sums.mul(factor).add(bias)), &mut row[first..end]);
+            }
         }
     }
 }
 
 /// Calls `each` with the sum of the lanes of every register.
 #[inline(always)]
-pub(crate) fn reduce<S: Simd, T: Float, const N: usize>(
-    registers: &[T::Register<S>; N],
-    mut each: impl FnMut(usize, T),
-) {
+pub(crate) fn reduce<S: Simd, T: Float>(registers: &[T::Register<S>], mut each: impl FnMut(usize, T)) {
     // By way of memory: the long sums, unrolled for every element, would drive a tile out of its registers.
     let mut parked = [MaybeUninit::<T::Register<S>>::uninit(); MOST_SUMS];
+    let n = registers.len();
     for (parked, &register) in parked.iter_mut().zip(registers) {
         parked.write(register);
     }
-    for register in &mut parked[N..N.next_multiple_of(4)] {
+    for register in &mut parked[n..n.next_multiple_of(4)] {
         register.write(T::Register::<S>::splat(T::ZERO));
     }
-    for (i, [a, b, c, d]) in parked.as_chunks::<4>().0.iter().enumerate().take(N.div_ceil(4)) {
+    for (i, [a, b, c, d]) in parked.as_chunks::<4>().0.iter().enumerate().take(n.div_ceil(4)) {
         // SAFETY: all of these were written above.
         let four = unsafe { [a.assume_init(), b.assume_init(), c.assume_init(), d.assume_init()] };
         let four = T::Register::<S>::sums(four);
-        for (j, sum) in four.into_iter().enumerate().take(N - i * 4) {
+        for (j, sum) in four.into_iter().enumerate().take(n - i * 4) {
             each(i * 4 + j, sum);
         }
     }
@@ -171,8 +222,8 @@ fn prefetch_bytes<X>(x: &[X], ahead: usize) {
     }
 }
 
-/// `out[i] (+)= sum over t of c[i, t] * y[t]`: rows of `out` as combinations of the rows of `y`, where `c[i, t]` lies
-/// at `i * at.0 + t * at.1`; all times `factor`, and `bias (width)`, if any, added to each row. Both backward products are this one, with `delta` read along or across.
+/// `out[i] = factor * sum over t of c[i, t] * y[t]`: rows of `out` as combinations of the rows of `y`, where `c[i, t]` lies at
+/// `i * at.0 + t * at.1`; stored as `store` says. Both backward products are this one, with `delta` read along or across.
 pub(crate) struct Combine<'a, T, Y> {
     pub(crate) c: &'a [T],
     pub(crate) at: (usize, usize),
@@ -180,9 +231,8 @@ pub(crate) struct Combine<'a, T, Y> {
     pub(crate) y: &'a [Y],
     pub(crate) width: usize,
     pub(crate) factor: T,
-    pub(crate) bias: Option<&'a [T]>,
+    pub(crate) store: Store<'a, T>,
     pub(crate) out: &'a mut [T],
-    pub(crate) add: bool,
 }
 
 impl<T: Float, Y: Element<T>> Kernel for Combine<'_, T, Y> {
@@ -248,10 +298,10 @@ impl<T: Float, Y: Element<T>> Combine<'_, T, Y> {
         // The furthest element that the loops below touch exists.
         let furthest = (first + R - 1) * self.at.0 + (self.terms - 1) * self.at.1;
         assert!(furthest < self.c.len() && self.y.len() >= self.terms * width);
-        assert!(self.bias.is_none_or(|bias| bias.len() == width));
-        let out = &mut self.out[first * width..(first + R) * width];
+        assert!(self.out.len() >= (first + R) * width);
+        self.store.check(self.out.len(), width);
         // SAFETY: columns `k..k + V * lanes` (or the `rest` last ones) lie within each row of `width`; the rows of
-        // `y`, `out` and `c` are those checked above, where `rows` are numbers of terms.
+        // `y`, `out`, `c` and `store` are those checked above, where `rows` are numbers of terms.
         unsafe {
             for t in rows {
                 debug_assert!(t < self.terms);
@@ -267,23 +317,8 @@ impl<T: Float, Y: Element<T>> Combine<'_, T, Y> {
                     }
                 }
             }
-            let factor = T::Register::<S>::splat(self.factor);
-            for v in 0..V {
-                let bias = match self.bias {
-                    Some(bias) => load::<S, T>(&bias[k + v * lanes..], T::ZERO),
-                    None => T::Register::<S>::splat(T::ZERO),
-                };
-                for r in 0..R {
-                    let sum = sums[r][v].mul_add(factor, bias);
-                    let p = out.as_mut_ptr().add(r * width + k + v * lanes);
-                    match (PARTIAL, self.add) {
-                        (false, false) => sum.store(p),
-                        (false, true) => T::Register::<S>::load(p).add(sum).store(p),
-                        (true, false) => sum.store_first(p, rest),
-                        (true, true) => T::Register::<S>::load_first(p, rest).add(sum).store_first(p, rest),
-                    }
-                }
-            }
+            let (out, place) = ((self.out.as_mut_ptr(), width), (first * width + k, k));
+            self.store.tile::<S, R, V>(sums, self.factor, out, place, (PARTIAL.then_some(rest), false));
         }
     }
 }

@@ -79,7 +79,8 @@ macro_rules! registers {
      $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident,
      |$lp:ident, $ln:ident| $load_first:expr, |$sv:ident, $sp:ident, $sn:ident| $store_first:expr,
      |$kv:ident, $ko:ident, $kn:ident| $keep_first:expr,
-     |$pv:ident, $pt:ident, $po:ident| $where_positive:expr, |$qv:ident, $qo:ident| $equal:expr,
+     |$pv:ident, $pt:ident, $po:ident| $where_positive:expr,
+     |$wv:ident, $wb:ident, $wt:ident, $wo:ident| $where_equal:expr, |$qv:ident, $qo:ident| $equal:expr,
      |$mv:ident| $maximum:expr,
      |$ev:ident| $exp:expr, |$uv:ident| $sum:expr, |$fv:ident| $sums:expr, |$bp:ident| $load_bytes:expr, $transpose:path) => {
         // SAFETY (every block): a value of this type exists only where its instructions do (see the module's head);
@@ -146,6 +147,11 @@ macro_rules! registers {
                 Self(unsafe { $where_positive })
             }
             #[inline(always)]
+            fn where_equal(self, b: Self, then: Self, other: Self) -> Self {
+                let ($wv, $wb, $wt, $wo) = (self.0, b.0, then.0, other.0);
+                Self(unsafe { $where_equal })
+            }
+            #[inline(always)]
             fn exp(self) -> Self {
                 let $ev = self;
                 $exp
@@ -204,6 +210,7 @@ registers!(
         _mm512_cmp_ps_mask::<_CMP_GT_OQ>(v, _mm512_setzero_ps()),
         then
     ),
+    |v, b, then, other| _mm512_mask_mov_ps(other, _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(v, b), then),
     |a, b| _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b),
     |v| _mm512_reduce_max_ps(v),
     |v| exp_f32(v),
@@ -234,6 +241,7 @@ registers!(
         _mm512_cmp_pd_mask::<_CMP_GT_OQ>(v, _mm512_setzero_pd()),
         then
     ),
+    |v, b, then, other| _mm512_mask_mov_pd(other, _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(v, b), then),
     |a, b| _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b),
     |v| _mm512_reduce_max_pd(v),
     |v| exp_f64(v),
@@ -260,6 +268,7 @@ registers!(
     |v, p, n| _mm256_maskstore_ps(p, _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast()), v),
     |v, other, n| _mm256_blendv_ps(other, v, _mm256_loadu_ps(MASK32.as_ptr().add(8 - n).cast())),
     |v, then, other| _mm256_blendv_ps(other, then, _mm256_cmp_ps::<_CMP_GT_OQ>(v, _mm256_setzero_ps())),
+    |v, b, then, other| _mm256_blendv_ps(other, then, _mm256_cmp_ps::<_CMP_EQ_OQ>(v, b)),
     |a, b| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)),
     |v| {
         let halves = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
@@ -294,6 +303,7 @@ registers!(
     |v, p, n| _mm256_maskstore_pd(p, _mm256_loadu_si256(MASK64.as_ptr().add(4 - n).cast()), v),
     |v, other, n| _mm256_blendv_pd(other, v, _mm256_loadu_pd(MASK64.as_ptr().add(4 - n).cast())),
     |v, then, other| _mm256_blendv_pd(other, then, _mm256_cmp_pd::<_CMP_GT_OQ>(v, _mm256_setzero_pd())),
+    |v, b, then, other| _mm256_blendv_pd(other, then, _mm256_cmp_pd::<_CMP_EQ_OQ>(v, b)),
     |a, b| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(a, b)),
     |v| {
         let halves = _mm_max_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use steepest_kernels::Float;
+
 use crate::head::TargetRows;
 use crate::numbers::Numbers;
 use crate::sparse_rows::SparseRows;
@@ -206,6 +208,19 @@ impl Dataset {
     /// As many rows of as many other inputs, all else the same.
     pub(crate) fn with_inputs(&self, inputs: Inputs) -> Self {
         Self { inputs: Arc::new(inputs), ink: Arc::default(), ..self.clone() }
+    }
+
+    /// With at most `most` numbers in the precision of `T`; more of them, or bytes, stay as they are.
+    pub(crate) fn in_precision_of<T: Float>(self, most: usize) -> Self {
+        match &*self.inputs {
+            Inputs::F64(x) if T::EPSILON.to_f64() > f64::EPSILON && x.len() <= most => {
+                self.with_inputs(Inputs::F32(x.iter().map(|&x| x as f32).collect()))
+            }
+            Inputs::F32(x) if T::EPSILON.to_f64() == f64::EPSILON && x.len() <= most => {
+                self.with_inputs(Inputs::F64(x.iter().map(|&x| f64::from(x)).collect()))
+            }
+            _ => self,
+        }
     }
 
     /// The same inputs with these targets.

@@ -1,6 +1,6 @@
 //! Rows of a data set on their way into the network.
 
-use steepest_kernels::{self as kernels, Csr, Element, Float, Ink, Inputs, Patches, Stored};
+use steepest_kernels::{self as kernels, Csr, Element, Finish, Float, Ink, Inputs, Patches, Stored};
 
 use crate::augment::{AugmentScratch, Augmenter};
 use crate::batches::Rows;
@@ -67,10 +67,11 @@ pub(crate) enum Block<'a, T> {
 }
 
 impl<T: Float> Block<'_, T> {
-    /// The first layer's logits.
-    pub fn affine(self, weight: &[T], bias: Option<&[T]>, z: &mut [T]) {
+    /// The first layer's logits, or what ReLU makes of them.
+    pub fn affine(self, weight: &[T], finish: Finish<T>, z: &mut [T]) {
+        let bias = finish.bias;
         match self {
-            Self::Bytes(x) => kernels::affine(x, weight, bias, z),
+            Self::Bytes(x) => return kernels::affine(x, weight, finish, z),
             Self::Inked(x, inks) => affine_inked(x, inks, weight, bias, z),
             Self::InkedFloats(x, inks) => affine_inked(x, inks, weight, bias, z),
             Self::Patches(patches, factor) => {
@@ -79,10 +80,13 @@ impl<T: Float> Block<'_, T> {
                     kernels::affine_patches(patches, factor, weight, bias, z);
                 }
             }
-            Self::Floats(x) => kernels::affine(x, weight, bias, z),
+            Self::Floats(x) => return kernels::affine(x, weight, finish, z),
             Self::Turned(x) if x.x.len() == x.n_in => affine_inked(x, &[], weight, bias, z),
-            Self::Turned(x) => kernels::affine_turned(x, weight, bias, z),
+            Self::Turned(x) => return kernels::affine_turned(x, weight, finish, z),
             Self::Sparse(x) => kernels::affine_csr(x, weight, bias, z),
+        }
+        if finish.relu {
+            kernels::relu_in_place(z);
         }
     }
 
@@ -272,8 +276,8 @@ impl<T: Float> Gather<T> {
                 return Block::Sparse(&self.sparse);
             }
             (Storage::Sparse(all), _) => return self.fill_in(all, row, (first, n), source, is_here),
-            (Storage::F32(all), _) => return self.narrow(all, row, (first, n), source, is_here),
-            (Storage::F64(all), _) => return self.narrow(all, row, (first, n), source, is_here),
+            (Storage::F32(all), _) => return self.narrow(all, (first, n), source, is_here),
+            (Storage::F64(all), _) => return self.narrow(all, (first, n), source, is_here),
         };
         if let Some(noise) = noise {
             if !is_here {
@@ -297,7 +301,6 @@ impl<T: Float> Gather<T> {
     fn narrow<F: Float>(
         &mut self,
         all: &[F],
-        row: impl Fn(usize) -> usize,
         (first, n): (usize, usize),
         source: Source,
         is_here: bool,
@@ -306,11 +309,15 @@ impl<T: Float> Gather<T> {
         let has_ink = source.turned && source.noise.is_none() && layout::are_mostly_zero(source.data);
         if !is_here {
             self.floats.resize(n * width, T::ZERO);
-            for (i, out) in self.floats.chunks_exact_mut(width).enumerate() {
-                if i + AHEAD < n {
-                    kernels::prefetch_slice(&all[row(i + AHEAD) * width..(row(i + AHEAD) + 1) * width]);
+            match source.rows {
+                Rows::All(_) => {
+                    let rows = &all[first * width..(first + n) * width];
+                    kernels::narrow(rows, source.factor, &mut self.floats);
                 }
-                kernels::narrow(&all[row(i) * width..(row(i) + 1) * width], source.factor, out);
+                Rows::Some(rows) => {
+                    let rows = &rows[first..first + n];
+                    kernels::gather_rows(all, width, rows, source.factor, &mut self.floats);
+                }
             }
             if let Some(noise) = source.noise {
                 noise.add(first, width, &mut self.floats);

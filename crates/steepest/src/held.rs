@@ -61,16 +61,25 @@ impl<T: Float> HeldRows<T> {
     /// For batches of at most so many rows.
     pub fn new(network: &Network<T>, most_rows: usize) -> Self {
         let even = most_rows.div_ceil(BLOCKS).next_multiple_of(BLOCK).max(LEAST_ROWS);
-        Self::in_blocks(network, most_rows, block_rows(network).min(even))
+        Self::in_blocks(network, most_rows, block_rows(network).min(even), Activations::new)
     }
 
-    /// In blocks of so many rows.
-    pub fn in_blocks(network: &Network<T>, most_rows: usize, block_rows: usize) -> Self {
+    /// For batches of at most so many rows in one block, with the logits of every layer.
+    pub fn in_one_block(network: &Network<T>, most_rows: usize) -> Self {
+        Self::in_blocks(network, most_rows, most_rows, Activations::with_logits)
+    }
+
+    fn in_blocks(
+        network: &Network<T>,
+        most_rows: usize,
+        block_rows: usize,
+        activations: fn(&Network<T>, usize) -> Activations<T>,
+    ) -> Self {
         let size = block_rows.min(most_rows.max(1));
         let held = || Held {
             gather: Gather::new(),
             targets: GatherTargets::default(),
-            activations: Activations::new(network, size),
+            activations: activations(network, size),
             deltas: deltas(network, size),
             score: Score::default(),
             share: Share::new(network),
@@ -233,7 +242,7 @@ impl<T: Float> Held<T> {
         let layer = &network.layers()[l];
         let Activations { z, a, .. } = &self.activations;
         let rows = (&z[l][..n * layer.n_out], &a[l][..n * layer.n_out]);
-        let delta = to_outputs(network, l + 1, n, &mut self.deltas, batch.dropout(first));
+        let delta = to_outputs(network, l + 1, n, &mut self.deltas, (batch.dropout(first), None));
         let shift = &network.parameters[layer.bias.clone()];
         norms[l].activation_backward(network.spec().activation, shift, rows, &mut self.share, delta);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use steepest_kernels::{self as kernels, Float, Inputs, Pool};
+use steepest_kernels::{self as kernels, Finish, Float, Inputs, Pool};
 
 use crate::activation::Activation;
 use crate::dataset::Dataset;
@@ -73,10 +73,10 @@ impl<T: Float> LentNetwork<'_, T> {
         for (l, &(weight, bias)) in self.layers.iter().enumerate() {
             z.resize(n * bias.len(), T::ZERO);
             if l == 0 {
-                gather.rows(source, first, n).affine(weight, Some(bias), z);
+                gather.rows(source, first, n).affine(weight, Finish::logits(Some(bias)), z);
             } else {
                 a.resize(n * n_in, T::ZERO);
-                kernels::affine_turned(Inputs::plain(a, n_in), weight, Some(bias), z);
+                kernels::affine_turned(Inputs::plain(a, n_in), weight, Finish::logits(Some(bias)), z);
             }
             n_in = bias.len();
             if l + 1 < self.layers.len() {

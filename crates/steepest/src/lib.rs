@@ -42,6 +42,7 @@ mod numbers;
 mod optimizer;
 mod parts;
 mod pass;
+mod pieces;
 mod plan;
 mod plan_training;
 mod predict;

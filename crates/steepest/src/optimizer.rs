@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use steepest_kernels::{self as kernels, AdamStep, Float, MomentumStep, RmspropStep};
 
 use crate::dialect::Dialect;
+use crate::pieces::Piece;
 
 /// The rule that parameters follow; the learning rate comes from the [`crate::Schedule`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,23 +85,52 @@ impl Optimizer {
         memory: [&mut [T]; 2],
         w: &mut [T],
     ) {
+        UpdateRule::new(*self, dialect, (step, rate), 0.0).apply(decays, d, memory, w);
+    }
+}
+
+/// One step of an optimizer.
+#[derive(Clone, Copy)]
+pub(crate) struct UpdateRule {
+    optimizer: Optimizer,
+    dialect: Dialect,
+    rate: f64,
+    /// Adam's: how much of the two means is there by now.
+    corrections: [f64; 2],
+    /// Where parameters have a running mean: the part of the way that it goes towards them.
+    mean_rate: f64,
+}
+
+impl UpdateRule {
+    /// Step number `step`, from 1, at its learning rate, as the dialect has it.
+    pub fn new(optimizer: Optimizer, dialect: Dialect, (step, rate): (u64, f64), mean_rate: f64) -> Self {
+        let t = i32::try_from(step).unwrap_or(i32::MAX);
+        let corrections = match optimizer {
+            Optimizer::Adam { beta1, beta2, .. } => [beta1, beta2].map(|beta| 1.0 - beta.powi(t)),
+            _ => [1.0; 2],
+        };
+        Self { optimizer, dialect, rate, corrections, mean_rate }
+    }
+
+    /// See [`Optimizer::update`].
+    fn apply<T: Float>(&self, decays: bool, d: &[T], memory: [&mut [T]; 2], w: &mut [T]) {
         let t = T::from_f64;
         let [first, second] = memory;
-        match *self {
-            Self::Sgd { momentum: 0.0, .. } => kernels::axpy(t(-rate), d, w),
-            Self::Sgd { momentum, nesterov } => {
-                let (inner, outer) = match dialect {
+        let rate = self.rate;
+        match self.optimizer {
+            Optimizer::Sgd { momentum: 0.0, .. } => kernels::axpy(t(-rate), d, w),
+            Optimizer::Sgd { momentum, nesterov } => {
+                let (inner, outer) = match self.dialect {
                     Dialect::Pytorch => (1.0, rate),
                     Dialect::Sklearn => (rate, 1.0),
                 };
                 let (inner, outer, momentum) = (t(inner), t(outer), t(momentum));
                 kernels::momentum(&MomentumStep { inner, outer, momentum, nesterov }, d, first, w);
             }
-            Self::Adam { beta1, beta2, epsilon, weight_decay } => {
-                let correction = |beta: f64| 1.0 - beta.powi(i32::try_from(step).unwrap_or(i32::MAX));
-                let (correction1, correction2) = (correction(beta1), correction(beta2));
+            Optimizer::Adam { beta1, beta2, epsilon, weight_decay } => {
+                let [correction1, correction2] = self.corrections;
                 // What is added to the uncorrected root becomes this much beside the corrected one.
-                let epsilon = match dialect {
+                let epsilon = match self.dialect {
                     Dialect::Pytorch => epsilon,
                     Dialect::Sklearn => epsilon / correction2.sqrt(),
                 };
@@ -115,7 +145,7 @@ impl Optimizer {
                 };
                 kernels::adam(&step, d, first, second, w);
             }
-            Self::Rmsprop { alpha, epsilon, momentum } => {
+            Optimizer::Rmsprop { alpha, epsilon, momentum } => {
                 let step = RmspropStep {
                     rate: t(rate),
                     alpha: t(alpha),
@@ -124,59 +154,16 @@ impl Optimizer {
                 };
                 kernels::rmsprop(&step, d, first, second, w);
             }
-            Self::Lbfgs { .. } => unreachable!("it moves all parameters together: see lbfgs.rs"),
+            Optimizer::Lbfgs { .. } => unreachable!("it moves all parameters together: see lbfgs.rs"),
         }
     }
-}
 
-/// One step of an optimizer.
-#[derive(Clone, Copy)]
-pub(crate) struct UpdateRule {
-    pub optimizer: Optimizer,
-    pub dialect: Dialect,
-    /// Counts from 1.
-    pub step: u64,
-    pub rate: f64,
-    /// Where parameters have a running mean: the part of the way that it goes towards them.
-    pub mean_rate: f64,
-}
-
-/// Some parameters, with what lies in the same places of the gradient, the optimizer's memory and the parameters' mean.
-#[derive(Default)]
-pub(crate) struct Piece<'a, T> {
-    pub gradient: &'a mut [T],
-    pub parameters: &'a mut [T],
-    /// Empty where an optimizer remembers less.
-    pub memory: [&'a mut [T]; 2],
-    /// Empty where no mean is kept.
-    pub mean: &'a mut [T],
-    /// The sum of the squared weights that the penalty is of, where there is one.
-    pub squares: f64,
-}
-
-impl<'a, T: Float> Piece<'a, T> {
-    /// Cuts off the first `n`.
-    pub fn cut(&mut self, n: usize) -> Self {
-        let first = |all: &mut &'a mut [T]| all.split_off_mut(..n).unwrap_or_default();
-        let Self { gradient, parameters, memory: [one, two], mean, .. } = self;
-        let memory = [first(one), first(two)];
-        let (gradient, parameters, mean) = (first(gradient), first(parameters), first(mean));
-        Self { gradient, parameters, memory, mean, squares: 0.0 }
-    }
-
-    /// Adds the gradient `l2 w` of the penalty `l2 / 2 w^2` of weights.
-    pub fn add_l2(&mut self, l2: f64) {
-        kernels::axpy(T::from_f64(l2), self.parameters, self.gradient);
-        self.squares = kernels::dot(self.parameters, self.parameters);
-    }
-
-    /// Moves the parameters along the gradient, and their mean after them.
-    pub fn update(&mut self, rule: UpdateRule, are_weights: bool) {
-        let UpdateRule { optimizer, dialect, step, rate, mean_rate, .. } = rule;
-        let memory = self.memory.each_mut().map(|m| &mut **m);
-        optimizer.update(dialect, (step, rate), are_weights, self.gradient, memory, self.parameters);
-        if !self.mean.is_empty() {
-            kernels::lerp(T::from_f64(mean_rate), self.parameters, self.mean);
+    /// Moves the parameters of a piece along their gradient, and their mean after them.
+    pub fn update<T: Float>(&self, piece: &mut Piece<T>) {
+        let memory = piece.memory.each_mut().map(|m| &mut **m);
+        self.apply(piece.are_weights, piece.gradient, memory, piece.parameters);
+        if !piece.mean.is_empty() {
+            kernels::lerp(T::from_f64(self.mean_rate), piece.parameters, piece.mean);
         }
     }
 }
@@ -191,9 +178,9 @@ mod tests {
         let (d, rates) = ([0.3, -2.0], [0.1, 0.02]);
         let run = |optimizer: Optimizer, d: f64| {
             let (mut w, mut first, mut second) = ([0.5], [0.0], [0.0]);
-            for (step, rate) in (1..).zip(rates) {
+            for step in (1..).zip(rates) {
                 let memory = [&mut first[..], &mut second[..]];
-                optimizer.update(Dialect::Sklearn, (step, rate), true, &[d], memory, &mut w);
+                optimizer.update(Dialect::Sklearn, step, true, &[d], memory, &mut w);
             }
             w[0]
         };

@@ -16,8 +16,9 @@ use crate::held::HeldRows;
 use crate::layout::Layout;
 use crate::locks::lock;
 use crate::network::{Layer, Network};
-use crate::optimizer::{Piece, UpdateRule};
+use crate::optimizer::UpdateRule;
 use crate::pass::BLOCK;
+use crate::pieces::Piece;
 use crate::shard::shard_count;
 
 /// What a step by parts works with.
@@ -68,12 +69,14 @@ impl<T: Float> Parts<T> {
         pool: &mut Pool,
         mut all: Piece<T>,
         l2: f64,
-        rule: Option<UpdateRule>,
+        rule: Option<&UpdateRule>,
     ) -> (bool, f64) {
         let Self { held, layers, parts } = self;
         let rows = held.passed(source);
-        let places: Vec<_> =
-            parts.iter().map(|part| Mutex::new((all.cut(part.n_weights), all.cut(part.n_vectors)))).collect();
+        let places: Vec<_> = parts
+            .iter()
+            .map(|part| Mutex::new((all.cut(part.n_weights, true), all.cut(part.n_vectors, false))))
+            .collect();
         let is_finite = AtomicBool::new(true);
         pool.run(parts.len(), &|i, _| {
             let Part { layer: l, first, .. } = parts[i];
@@ -82,18 +85,16 @@ impl<T: Float> Parts<T> {
             for (b, block) in rows.blocks.iter().enumerate() {
                 block.weight_gradient(layer, (first, b > 0), weights.gradient);
             }
-            if l2 > 0.0 {
-                weights.add_l2(l2);
-            }
+            weights.add_l2(l2);
             if !vectors.gradient.is_empty() {
                 rows.vector_gradient(layer, 0..rows.blocks.len(), vectors.gradient);
             }
-            for (piece, are_weights) in [(weights, true), (vectors, false)] {
+            for piece in [weights, vectors] {
                 if !kernels::all_finite(piece.gradient) {
                     is_finite.store(false, Relaxed);
                 }
                 if let Some(rule) = rule {
-                    piece.update(rule, are_weights);
+                    rule.update(piece);
                 }
             }
         });

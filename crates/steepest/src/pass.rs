@@ -1,7 +1,8 @@
 //! A block of rows on its way through the network and back.
 
-use steepest_kernels::{self as kernels, AlignedVec, Float, Ink, Inputs};
+use steepest_kernels::{self as kernels, AlignedVec, Finish, Float, Ink, Inputs};
 
+use crate::activation::Activation;
 use crate::dropout::{Dropout, RowsDropout};
 use crate::gather::{Block, Source, Wanted};
 use crate::head::{Coupling, Head};
@@ -48,7 +49,7 @@ pub(crate) fn blocks(first: usize, end: usize, size: usize) -> impl Iterator<Ite
 
 /// What a block's rows are at each layer. Matrices have room for `capacity` rows; a pass may use fewer.
 pub(crate) struct Activations<T> {
-    /// Logits of each layer, `(rows, n_out)`.
+    /// Logits of each layer, `(rows, n_out)`; of hidden layers with ReLU they may be left out.
     pub z: Vec<AlignedVec<T>>,
     /// Outputs of each layer, `(rows, n_out)`; of the last, the head's predictions.
     pub a: Vec<AlignedVec<T>>,
@@ -56,6 +57,8 @@ pub(crate) struct Activations<T> {
     pub dropped: Vec<AlignedVec<T>>,
     /// The head's row sums, `(rows)`.
     pub log_sums: AlignedVec<T>,
+    /// Whether hidden layers give the outputs of ReLU at once, and its derivative is taken on the way back in the same way.
+    relu_at_once: bool,
 }
 
 /// Gradients at each layer's logits, `(rows, n_out)`.
@@ -67,8 +70,20 @@ pub(crate) fn deltas<T: Float>(network: &Network<T>, capacity: usize) -> Deltas<
 
 impl<T: Float> Activations<T> {
     pub fn new(network: &Network<T>, capacity: usize) -> Self {
+        let relu_at_once = network.spec().activation == Activation::Relu && !network.spec().batch_norm;
+        let mut all = Self { relu_at_once, ..Self::with_logits(network, capacity) };
+        if relu_at_once {
+            let last = all.z.len() - 1;
+            all.z[..last].fill(AlignedVec::zeros(0));
+        }
+        all
+    }
+
+    /// With the logits of every layer.
+    pub fn with_logits(network: &Network<T>, capacity: usize) -> Self {
         let of_layers = || deltas(network, capacity);
-        Self { z: of_layers(), a: of_layers(), dropped: Vec::new(), log_sums: AlignedVec::zeros(capacity) }
+        let log_sums = AlignedVec::zeros(capacity);
+        Self { z: of_layers(), a: of_layers(), dropped: Vec::new(), log_sums, relu_at_once: false }
     }
 
     /// Logits of the `n` rows of `x`, and what leads there; the head then makes predictions of them. Without batch
@@ -78,23 +93,29 @@ impl<T: Float> Activations<T> {
         for (l, layer) in network.layers().iter().enumerate() {
             self.sums(network, l, x, n);
             if l < last {
-                let (z, a) = (&self.z[l][..n * layer.n_out], &mut self.a[l][..n * layer.n_out]);
-                network.spec().activation.forward(z, a);
+                if !self.relu_at_once {
+                    let (z, a) = (&self.z[l][..n * layer.n_out], &mut self.a[l][..n * layer.n_out]);
+                    network.spec().activation.forward(z, a);
+                }
                 self.drop(l, n, dropout);
             }
         }
     }
 
-    /// The sums of layer `l`, from the outputs of the one before, or for the first from `x`.
+    /// The sums of layer `l`, from the outputs of the one before, or for the first from `x`; and what ReLU makes of them, if that
+    /// is done at once.
     pub fn sums(&mut self, network: &Network<T>, l: usize, x: Block<T>, n: usize) {
         let layer = &network.layers()[l];
-        let (weight, bias) = (network.weight(layer), network.added_bias(layer));
-        let z = &mut self.z[l][..n * layer.n_out]; // (n, n_out)
+        let relu = self.relu_at_once && l + 1 < network.layers().len();
+        let (weight, finish) = (network.weight(layer), Finish { bias: network.added_bias(layer), relu });
+        let (before, from_here) = self.a.split_at_mut(l);
+        let out = if relu { &mut from_here[0] } else { &mut self.z[l] };
+        let out = &mut out[..n * layer.n_out]; // (n, n_out)
         match l.checked_sub(1) {
-            None => x.affine(weight, bias, z),
-            Some(before) => {
-                let a = &outputs(&self.a, &self.dropped, before)[..n * layer.n_in]; // (n, n_in)
-                kernels::affine(Inputs::plain(a, layer.n_in), weight, bias, z);
+            None => x.affine(weight, finish, out),
+            Some(last) => {
+                let a = &outputs(before, &self.dropped, last)[..n * layer.n_in]; // (n, n_in)
+                kernels::affine(Inputs::plain(a, layer.n_in), weight, finish, out);
             }
         }
     }
@@ -149,8 +170,13 @@ impl<T: Float> Activations<T> {
         dropout: Option<RowsDropout>,
     ) {
         for (l, layer) in network.layers().iter().enumerate().skip(1).rev() {
-            let (z, a) = (&self.z[l - 1][..n * layer.n_in], &self.a[l - 1][..n * layer.n_in]);
-            network.spec().activation.backward(z, a, to_outputs(network, l, n, delta, dropout));
+            let a = &self.a[l - 1][..n * layer.n_in];
+            if self.relu_at_once {
+                to_outputs(network, l, n, delta, (dropout, Some(a)));
+            } else {
+                let d_output = to_outputs(network, l, n, delta, (dropout, None));
+                network.spec().activation.backward(&self.z[l - 1][..n * layer.n_in], a, d_output);
+            }
         }
     }
 
@@ -199,18 +225,20 @@ fn outputs<'a, T>(a: &'a [AlignedVec<T>], dropped: &'a [AlignedVec<T>], l: usize
     dropped.get(l).unwrap_or(&a[l])
 }
 
-/// From `delta` at the sums of layer `l` to that at the activations of the one before, which is returned.
+/// From `delta` at the sums of layer `l` to that at the activations of the one before, which is returned; where these are given as
+/// those of ReLU, to that at the sums it was given.
 pub(crate) fn to_outputs<'a, T: Float>(
     network: &Network<T>,
     l: usize,
     n: usize,
     delta: &'a mut Deltas<T>,
-    dropout: Option<RowsDropout>,
+    (dropout, relu): (Option<RowsDropout>, Option<&[T]>),
 ) -> &'a mut [T] {
     let layer = &network.layers()[l];
     let (before, from_here) = delta.split_at_mut(l);
     let d_output = &mut before[l - 1][..n * layer.n_in];
-    kernels::backpropagate(&from_here[0][..n * layer.n_out], network.weight(layer), layer.n_in, d_output);
+    let delta = &from_here[0][..n * layer.n_out];
+    kernels::backpropagate(delta, network.weight(layer), layer.n_in, relu, d_output);
     if let Some(dropout) = dropout {
         dropout.apply(l - 1, n, d_output);
     }

@@ -12,8 +12,10 @@ use crate::gather::{Gather, GatherTargets};
 use crate::head::Coupling;
 use crate::held::{HeldRows, Passed};
 use crate::locks::{get, lock};
-use crate::network::Network;
+use crate::network::{Layer, Network};
+use crate::optimizer::UpdateRule;
 use crate::pass::{Activations, BLOCK, Batch, Deltas, block_rows, blocks, deltas, even_block_rows};
+use crate::pieces::{Piece, Pieces};
 use crate::score::Score;
 
 /// What a step by rows works with.
@@ -21,6 +23,9 @@ pub(crate) struct Shards<T> {
     shards: Vec<Mutex<Shard<T>>>,
     /// One for each thread.
     scratch: Vec<Mutex<Scratch<T>>>,
+    layers: Vec<Layer>,
+    /// How many shards the last batch had.
+    n_shards: usize,
     /// With batch normalisation all rows go forward and back before any gradient is summed.
     pub held: Option<HeldRows<T>>,
 }
@@ -41,9 +46,6 @@ struct Scratch<T> {
     deltas: Deltas<T>,
 }
 
-/// Numbers of a gradient that one task adds.
-const PIECE: usize = 16 * 1024;
-
 impl<T: Float> Shards<T> {
     /// For batches of at most so many rows.
     pub fn new(network: &Network<T>, most_rows: usize, threads: usize) -> Self {
@@ -51,21 +53,25 @@ impl<T: Float> Shards<T> {
         Self {
             shards: (0..count).map(|_| Mutex::new(Shard::new(network))).collect(),
             scratch: (0..threads).map(|_| Mutex::new(Scratch::new(network))).collect(),
+            layers: network.layers().to_vec(),
+            n_shards: 0,
             held: network.spec().batch_norm.then(|| HeldRows::new(network, most_rows)),
         }
     }
 
-    /// The gradient of a batch, its score, and whether the gradient is finite.
-    pub fn gradients(&mut self, batch: &Batch<T>, pool: &mut Pool, gradient: &mut [T]) -> (Score, bool) {
+    /// Each shard's gradient; the batch's score.
+    pub fn pass(&mut self, batch: &Batch<T>, pool: &mut Pool) -> Score {
         let Batch { network, head, .. } = batch;
-        let Self { shards, scratch, held } = self;
+        let Self { shards, scratch, held, n_shards: used, .. } = self;
         if let Some(held) = held {
             let score = held.pass(batch, pool);
-            return (score, sum_held(shards, network, &held.passed(batch.source), pool, gradient));
+            *used = sum_held(shards, network, &held.passed(batch.source), pool);
+            return score;
         }
         scratch.iter_mut().for_each(|scratch| get(scratch).gather.forget());
         let n = batch.source.rows.len();
         let n_shards = shard_count(n, network.parameters.len());
+        *used = n_shards;
         let shards = &mut shards[..n_shards];
         // Patches come by whole blocks.
         let block = if batch.source.patches.is_empty() { even_block_rows(n, BLOCK) } else { BLOCK };
@@ -82,7 +88,7 @@ impl<T: Float> Shards<T> {
             pool.run(n_shards, &|s, thread| {
                 lock(&shards[s]).forward(batch, part(s), &mut lock(&scratch[thread]));
             });
-            let size = block_rows(network);
+            let size = shard_block_rows(network);
             let logits: Vec<&[T]> = (shards.iter_mut().enumerate())
                 .flat_map(|(s, shard)| {
                     let (first, end) = part(s);
@@ -97,19 +103,44 @@ impl<T: Float> Shards<T> {
             score = Score::default();
             shards.iter_mut().for_each(|shard| score.add(get(shard).score));
         }
-        let parts: Vec<&[T]> = shards.iter_mut().map(|shard| &*get(shard).gradient).collect();
-        (score, add_all(&parts, pool, gradient))
+        score
+    }
+
+    /// The gradient of the batch of [`Shards::pass`], with that of an `l2` penalty, which then moves the parameters if there is a
+    /// rule; whether the gradient is finite, and with a penalty the sum of the squared weights before they moved.
+    pub fn gradients(
+        &mut self,
+        pool: &mut Pool,
+        all: Piece<T>,
+        l2: f64,
+        rule: Option<&UpdateRule>,
+    ) -> (bool, f64) {
+        let pieces = Pieces::new(&self.layers, all);
+        let shards: Vec<&[T]> =
+            self.shards[..self.n_shards].iter_mut().map(|shard| &*get(shard).gradient).collect();
+        let is_finite = AtomicBool::new(true);
+        pieces.for_each(pool, |piece| {
+            let Piece { first, gradient, .. } = &mut *piece;
+            kernels::sum(&shards, *first, gradient);
+            piece.add_l2(l2);
+            if !kernels::all_finite(piece.gradient) {
+                is_finite.store(false, Relaxed);
+            }
+            if let Some(rule) = rule {
+                rule.update(piece);
+            }
+        });
+        (is_finite.into_inner(), pieces.squares())
     }
 }
 
-/// The gradient of a batch whose rows all went forward and back already; whether it is finite.
+/// Each shard's gradient of a batch whose rows all went forward and back already; how many shards there are.
 fn sum_held<T: Float>(
     shards: &mut [Mutex<Shard<T>>],
     network: &Network<T>,
     passed: &Passed<T>,
     pool: &mut Pool,
-    gradient: &mut [T],
-) -> bool {
+) -> usize {
     let n_shards = shards.len().min(passed.blocks.len());
     let shards = &mut shards[..n_shards];
     let first_of = |s: usize| passed.blocks.len() * s / n_shards;
@@ -123,28 +154,7 @@ fn sum_held<T: Float>(
             passed.vector_gradient(layer, blocks.clone(), &mut sum[layer.1.vectors()]);
         }
     });
-    let parts: Vec<&[T]> = shards.iter_mut().map(|shard| &*get(shard).gradient).collect();
-    add_all(&parts, pool, gradient)
-}
-
-/// Adds gradients in their order; says whether the sum is finite.
-fn add_all<T: Float>(parts: &[&[T]], pool: &mut Pool, sum: &mut [T]) -> bool {
-    let pieces: Vec<_> = sum.chunks_mut(PIECE).map(Mutex::new).collect();
-    let is_finite = AtomicBool::new(true);
-    pool.run(pieces.len(), &|i, _| {
-        let mut piece = lock(&pieces[i]);
-        let range = i * PIECE..i * PIECE + piece.len();
-        let mut parts = parts.iter().map(|part| &part[range.clone()]);
-        match (parts.next(), parts.next()) {
-            (Some(first), Some(second)) => kernels::add(first, second, &mut piece),
-            (first, _) => first.into_iter().for_each(|only| piece.copy_from_slice(only)),
-        }
-        parts.for_each(|part| kernels::add_assign(part, &mut piece));
-        if !kernels::all_finite(&piece) {
-            is_finite.store(false, Relaxed);
-        }
-    });
-    is_finite.into_inner()
+    n_shards
 }
 
 impl<T: Float> Shard<T> {
@@ -155,7 +165,7 @@ impl<T: Float> Shard<T> {
 
     /// Forward through all blocks, up to the logits, for a coupled head.
     fn forward(&mut self, batch: &Batch<T>, (first, end): (usize, usize), scratch: &mut Scratch<T>) {
-        let size = block_rows(batch.network);
+        let size = shard_block_rows(batch.network);
         for (b, row, n) in blocks(first, end, size) {
             if self.activations.len() == b {
                 self.activations.push(Activations::new(batch.network, size));
@@ -174,7 +184,7 @@ impl<T: Float> Shard<T> {
         scratch: &mut Scratch<T>,
     ) {
         self.score = Score::default();
-        for (b, row, n) in blocks(first, end, block_rows(batch.network)) {
+        for (b, row, n) in blocks(first, end, shard_block_rows(batch.network)) {
             let Scratch { gather, targets, activations, deltas } = &mut *scratch;
             let x = gather.rows(batch.source, row, n);
             let activations = match coupling {
@@ -194,18 +204,30 @@ impl<T: Float> Shard<T> {
 
 impl<T: Float> Scratch<T> {
     fn new(network: &Network<T>) -> Self {
-        let size = block_rows(network);
+        let size = shard_block_rows(network);
         let (activations, deltas) = (Activations::new(network, size), deltas(network, size));
         Self { gather: Gather::new(), targets: GatherTargets::default(), activations, deltas }
     }
 }
 
-/// Shards of a batch: enough to keep many cores busy, but no more than their gradients are worth in memory.
+/// Rows of a shard that go through this network together: more of them where layers are so narrow that their products take little
+/// longer than it takes to call them.
+fn shard_block_rows<T: Float>(network: &Network<T>) -> usize {
+    const NARROW: usize = 160;
+    let units: usize = network.layers().iter().map(|layer| layer.n_out).sum();
+    if units <= NARROW { 2 * BLOCK } else { block_rows(network) }
+}
+
+/// Shards of a batch: enough to keep many cores busy, but no more than their gradients are worth in memory, and none too small to
+/// be worth sending to another core.
 pub(crate) fn shard_count(n_rows: usize, n_parameters: usize) -> usize {
+    /// Products of a weight and a row: some microseconds' worth.
+    const WORTH: usize = 200_000;
     let blocks = n_rows.div_ceil(BLOCK);
     let most = ((1 << 22) / n_parameters.max(1)).clamp(4, 64);
+    let worth = (n_rows * n_parameters + WORTH / 2) / WORTH;
     // Many blocks to a shard while there are shards to spare: each shard's gradient goes out to memory and comes back.
-    (blocks / 4).max(blocks.min(16)).clamp(1, most)
+    (blocks / 4).max(blocks.min(16)).min(worth).clamp(1, most)
 }
 
 /// The rows of shard `s` of `n_shards`: whole blocks, as equal as can be.

@@ -44,7 +44,7 @@ impl<T: Float> Trainer<T> {
         let (dropout, total) = (dropout.as_ref(), source.total());
         let batch = Batch { source, network: &before, head, dropout, total };
         // The same pass again, in one block. The gradient of the parameters is the trainer's own.
-        let mut held = HeldRows::in_blocks(&before, n, n);
+        let mut held = HeldRows::in_one_block(&before, n);
         held.pass(&batch, &mut Pool::new(1));
         let passed = held.passed(source);
         let block = &passed.blocks[0];

@@ -5,8 +5,6 @@
 
 mod state;
 
-use std::sync::Mutex;
-
 use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool};
 
 use crate::augment::Augmenter;
@@ -18,11 +16,11 @@ use crate::gather::Source;
 use crate::held::HeldRows;
 use crate::layout::{Layout, layout_for, layout_for_all};
 use crate::lbfgs::{Lbfgs, Objective};
-use crate::locks::lock;
-use crate::network::{Layer, Network};
-use crate::optimizer::{Optimizer, Piece, UpdateRule};
+use crate::network::Network;
+use crate::optimizer::{Optimizer, UpdateRule};
 use crate::parts::Parts;
 use crate::pass::Batch;
+use crate::pieces::{Piece, Pieces};
 use crate::predict::{self, Evaluation, summarize};
 use crate::schedule::Plateau;
 use crate::shard::Shards;
@@ -93,6 +91,9 @@ pub struct Step {
     pub ends_epoch: bool,
 }
 
+/// Inputs of another precision than the network's are converted before the first step, if they are so few: 16 MB in single precision.
+const MOST_CONVERTED: usize = 4 << 20;
+
 /// Steps between copies of parameters that are known to be good.
 const SNAPSHOT_STEPS: u64 = 100;
 
@@ -119,6 +120,7 @@ impl<T: Float> Trainer<T> {
         } else {
             (layout_for(network.spec(), &data), Vec::new())
         };
+        let data = if training.divide_by == 1.0 { data.in_precision_of::<T>(MOST_CONVERTED) } else { data };
         let network = network.laid_out(&layout);
         let mean = training.ema.map(|_| network.clone());
         let n_parameters = network.parameters.len();
@@ -220,11 +222,16 @@ impl<T: Float> Trainer<T> {
     /// # Errors
     /// [`Error::Diverged`], as [`Trainer::gradients`].
     pub fn step(&mut self) -> Result<Step, Error> {
-        let (step, is_updated) = self.pass(true)?;
-        if is_updated {
-            self.end_step();
+        // Nothing must happen to the gradient in between; and parameters are only copied when they are known to be good.
+        let at_once = self.training.clip_norm.is_none()
+            && !self.training.sum_bias_gradient
+            && self.lbfgs.is_none()
+            && (self.last_good.is_none() || !self.step.is_multiple_of(SNAPSHOT_STEPS));
+        let step = self.pass(at_once)?;
+        if at_once {
+            self.end_step()
         } else {
-            self.update();
+            self.update()
         }
         Ok(step)
     }
@@ -234,32 +241,23 @@ impl<T: Float> Trainer<T> {
     /// # Errors
     /// [`Error::Diverged`] when loss or gradient are not finite; the parameters are then the last good ones.
     pub fn gradients(&mut self) -> Result<Step, Error> {
-        Ok(self.pass(false)?.0)
+        self.pass(false)
     }
 
-    /// [`Trainer::gradients`]; also says whether the parameters were updated at once, which only happens if they `may` be, and
-    /// changes no bit.
-    fn pass(&mut self, may_update: bool) -> Result<(Step, bool), Error> {
+    /// [`Trainer::gradients`]; if it `updates`, the parameters are moved at once, piece by piece, which changes no bit.
+    fn pass(&mut self, updates: bool) -> Result<Step, Error> {
         self.plateau.begin(self.training.schedule.course, self.batches.epoch());
-        let rule = self.rule();
-        // Nothing must happen to the gradient in between; and parameters are only copied when they are known to be good.
-        let updates = may_update
-            && self.training.clip_norm.is_none()
-            && !self.training.sum_bias_gradient
-            && (self.last_good.is_none() || !self.step.is_multiple_of(SNAPSHOT_STEPS));
+        let rule = updates.then(|| self.rule());
         let epoch = self.batches.epoch();
         let ends_epoch = self.batches.draw();
         let n_samples = self.batches.rows().len();
-        let (known, is_updated) = match self.known {
-            Some(known) => (known, false),
-            None => self.evaluate_batch(epoch, updates.then_some(rule)),
-        };
+        let known = self.known.unwrap_or_else(|| self.evaluate_batch(epoch, rule.as_ref()));
         self.known = self.lbfgs.is_some().then_some(known);
         let (Evaluation { loss, accuracy }, is_finite) = known;
         let weight = self.batch_weight();
         let step = Step { iteration: self.step, epoch, n_samples, weight, loss, accuracy, ends_epoch };
         self.plateau.add(step.loss, n_samples);
-        self.check(step, is_finite).map(|step| (step, is_updated))
+        self.check(step, is_finite)
     }
 
     /// The sum of the weights of the batch's rows.
@@ -271,8 +269,8 @@ impl<T: Float> Trainer<T> {
         }
     }
 
-    /// Computes the gradient of the batch; where there is a `rule` it may update the parameters at once, and says if it did.
-    fn evaluate_batch(&mut self, epoch: u64, rule: Option<UpdateRule>) -> (Known, bool) {
+    /// Computes the gradient of the batch; where there is a `rule`, the parameters are moved by it.
+    fn evaluate_batch(&mut self, epoch: u64, rule: Option<&UpdateRule>) -> Known {
         self.evaluations += 1;
         let Self { training, network, data, patches, batches, pool, work, gradient, memory, mean, .. } = self;
         let rows = batches.rows();
@@ -285,36 +283,21 @@ impl<T: Float> Trainer<T> {
         let batch = Batch { source, network, head, dropout, total };
         let l2 = training.l2_of(total);
         let work = work.get_or_insert_with(|| Work::new(network, batches.largest(), pool.threads()));
-        let (score, is_finite, squares, is_updated) = match work {
-            Work::ByRows(shards) => {
-                let (score, mut is_finite) = shards.gradients(&batch, pool, gradient);
-                let mut squares = 0.0;
-                if l2 > 0.0 {
-                    let layers = network.spec().layers();
-                    let pieces = pieces(layers, whole(gradient, network, memory, mean));
-                    for_each_piece(pool, &pieces, |piece, are_weights| {
-                        if are_weights {
-                            piece.add_l2(l2);
-                        }
-                    });
-                    squares = pieces.iter().map(|piece| lock(piece).0.squares).sum();
-                    is_finite &= squares.is_finite();
-                }
-                (score, is_finite, squares, false)
-            }
-            Work::ByParameters(parts) => {
-                let score = parts.held.pass(&batch, pool);
-                let all = whole(gradient, network, memory, mean);
-                let (is_finite, squares) = parts.gradients(source, pool, all, l2, rule);
-                (score, is_finite, squares, rule.is_some())
-            }
+        let score = match work {
+            Work::ByRows(shards) => shards.pass(&batch, pool),
+            Work::ByParameters(parts) => parts.held.pass(&batch, pool),
+        };
+        let all = whole(gradient, network, memory, mean);
+        let (is_finite, squares) = match work {
+            Work::ByRows(shards) => shards.gradients(pool, all, l2, rule),
+            Work::ByParameters(parts) => parts.gradients(source, pool, all, l2, rule),
         };
         if let Some(held) = work.held() {
             held.note_statistics(n, &network.spec().layers(), &mut network.statistics);
         }
         let mut evaluation = summarize(head, score, n, total);
         evaluation.loss += 0.5 * l2 * squares;
-        ((evaluation, is_finite), is_updated)
+        (evaluation, is_finite)
     }
 
     /// Passes a step on if its loss and its gradient are finite; else goes back to the last good parameters.
@@ -351,14 +334,12 @@ impl<T: Float> Trainer<T> {
         }
         let shorten = training.clip_norm.map(|most| clip_factor(gradient, most, pool)).filter(|&f| f < 1.0);
         let layers = network.spec().layers();
-        let pieces = pieces(layers, whole(gradient, network, memory, mean));
-        let update = |piece: &mut Piece<T>, are_weights: bool| {
+        Pieces::new(&layers, whole(gradient, network, memory, mean)).for_each(pool, |piece| {
             if let Some(factor) = shorten {
                 kernels::scale(T::from_f64(factor), piece.gradient);
             }
-            piece.update(rule, are_weights);
-        };
-        for_each_piece(pool, &pieces, update);
+            rule.update(piece);
+        });
         self.end_step();
     }
 
@@ -376,10 +357,10 @@ impl<T: Float> Trainer<T> {
         self.lbfgs.as_ref().is_some_and(|lbfgs| lbfgs.is_done)
     }
 
-    /// A step is done. Where the network has a mean, its statistics are averaged as the parameters were in [`Piece::update`].
+    /// A step is done. Where the network has a mean, its statistics are averaged as the parameters were in [`UpdateRule::update`].
     fn end_step(&mut self) {
-        let rate = T::from_f64(self.rule().mean_rate);
         if let Some(mean) = &mut self.mean {
+            let rate = T::from_f64(1.0 - self.training.mean_decay(self.step + 1));
             kernels::lerp(rate, &self.network.statistics, &mut mean.statistics);
         }
         self.step += 1;
@@ -387,15 +368,10 @@ impl<T: Float> Trainer<T> {
 
     /// The update of the step that comes next, or that is under way.
     fn rule(&self) -> UpdateRule {
-        let optimizer = self.training.optimizer;
         let step = self.step + 1;
-        UpdateRule {
-            optimizer,
-            dialect: self.training.dialect(),
-            step,
-            rate: self.rate(self.step),
-            mean_rate: 1.0 - self.training.mean_decay(step),
-        }
+        let Training { optimizer, .. } = self.training;
+        let mean_rate = 1.0 - self.training.mean_decay(step);
+        UpdateRule::new(optimizer, self.training.dialect(), (step, self.rate(self.step)), mean_rate)
     }
 
     /// Predictions of [`Trainer::averaged`] for all rows, `(n_samples, n_outputs)`.
@@ -430,7 +406,7 @@ impl<T: Float> Objective<T> for Trainer<T> {
     }
 
     fn evaluate(&mut self) -> f64 {
-        let (known, _) = self.evaluate_batch(self.batches.epoch(), None);
+        let known = self.evaluate_batch(self.batches.epoch(), None);
         self.known = Some(known);
         known.0.loss
     }
@@ -466,40 +442,6 @@ fn whole<'a, T: Float>(
         parameters: &mut network.parameters,
         memory: memory.each_mut().map(|m| &mut **m),
         mean: mean.as_mut().map_or(&mut [], |mean| &mut *mean.parameters),
-        squares: 0.0,
-    }
-}
-
-/// Parameters that one task updates.
-const PIECE: usize = 16 * 1024;
-
-/// Cuts everything that is laid out as the parameters into pieces, weights (said to be) and the others apart.
-fn pieces<T: Float>(layers: Vec<Layer>, mut all: Piece<T>) -> Vec<Mutex<(Piece<T>, bool)>> {
-    let mut pieces = Vec::new();
-    let ranges =
-        layers.into_iter().flat_map(|layer| [(layer.weight.clone(), true), (layer.vectors(), false)]);
-    for (range, are_weights) in ranges {
-        for first in range.clone().step_by(PIECE) {
-            pieces.push(Mutex::new((all.cut(PIECE.min(range.end - first)), are_weights)));
-        }
-    }
-    pieces
-}
-
-/// Calls `f` with each piece, and whether it is one of weights.
-fn for_each_piece<T: Float>(
-    pool: &mut Pool,
-    pieces: &[Mutex<(Piece<T>, bool)>],
-    f: impl Fn(&mut Piece<T>, bool) + Sync,
-) {
-    let f = |i: usize| {
-        let (piece, are_weights) = &mut *lock(&pieces[i]);
-        f(piece, *are_weights);
-    };
-    if pieces.iter().map(|piece| lock(piece).0.parameters.len()).sum::<usize>() <= PIECE {
-        // Not worth waking anybody for.
-        (0..pieces.len()).for_each(f);
-    } else {
-        pool.run(pieces.len(), &|i, _| f(i));
+        ..Piece::default()
     }
 }
