@@ -14,6 +14,8 @@ pub(crate) struct Payoff {
 }
 
 enum State {
+    /// Nothing has begun.
+    New,
     /// No trial before then.
     Rest {
         until: Instant,
@@ -43,8 +45,12 @@ pub(crate) type Kind = (&'static Location<'static>, usize);
 /// Steps measured with help, and as many without.
 const TIMES: usize = 7;
 
-/// Before that, data and sleeping workers find their way.
+/// Before that, sleeping workers and their data find their way; without help, only data.
 const WARM_UP: Duration = Duration::from_micros(200);
+const WARM_UP_ALONE: Duration = Duration::from_micros(50);
+
+/// Before the first trial, cores that were idle find their clock: whatever is tried later would seem faster.
+const BEGINNING: Duration = Duration::from_millis(2);
 
 /// Steps that take longer are worth any help.
 const SMALL: Duration = Duration::from_millis(1);
@@ -58,12 +64,16 @@ const PATIENCE: usize = 64;
 
 impl Payoff {
     pub fn new() -> Self {
-        Self { pays: true, state: State::Rest { until: Instant::now() }, rest: REST }
+        Self { pays: true, state: State::New, rest: REST }
     }
 
     /// Whether to ask for help with a job of this kind that begins now.
     pub fn pays(&mut self, kind: Kind, now: Instant) -> bool {
         match &mut self.state {
+            State::New => {
+                self.state = State::Rest { until: now + BEGINNING };
+                true
+            }
             State::Rest { until } if now < *until => self.pays,
             State::Rest { .. } => {
                 self.state = State::Trial(Trial::new(kind, now, None));
@@ -112,7 +122,8 @@ impl Trial {
         self.jobs = 0;
         self.steps += 1;
         let time = now - mem::replace(&mut self.last, now);
-        if self.steps > 2 && now - self.begin > WARM_UP {
+        let warm_up = if self.helped.is_some() { WARM_UP_ALONE } else { WARM_UP };
+        if self.steps > 2 && now - self.begin > warm_up {
             self.times[self.n_times] = time;
             self.n_times += 1;
         }
