@@ -7,7 +7,8 @@ use pyo3::buffer::Element;
 use pyo3::exceptions::PyZeroDivisionError;
 use pyo3::prelude::*;
 use steepest::{
-    BatchSize, Batches, Float, Layer, Network, NetworkSpec, Precision, Recipe, Targets, Training,
+    BatchSize, Batches, Float, Layer, Network, NetworkSpec, PerParameter, Precision, Recipe, Targets,
+    Training,
 };
 
 use crate::data::Rows;
@@ -121,8 +122,7 @@ impl Trainer {
     fn gradient(&self, coefs: Arrays, intercepts: Arrays) -> PyResult<f64> {
         with_fit!(self, fit => {
             let loss = fit.trainer.gradients().map_err(value_error)?.loss;
-            let network = fit.trainer.network();
-            write_layers(network.layers(), &fit.trainer.gradient(), &coefs, &intercepts)?;
+            fit.write(PerParameter::Gradient, &coefs, &intercepts)?;
             Ok(loss)
         })
     }
@@ -142,6 +142,7 @@ impl Trainer {
         with_fit!(self, fit => {
             let network = match &fit.kept {
                 Some(network) if kept => network.clone(),
+                _ if fit.is_plain() => return fit.write(PerParameter::Value, &coefs, &intercepts),
                 _ => fit.trainer.averaged(),
             };
             let network = network.folded();
@@ -153,18 +154,22 @@ impl Trainer {
     /// its steps.
     fn write_optimizer(&self, memory: Vec<(Arrays, Arrays)>) -> PyResult<u64> {
         with_fit!(self, fit => {
-            let (steps, own) = fit.trainer.optimizer_state();
-            let network = fit.trainer.network();
-            for (own, (coefs, intercepts)) in own.iter().zip(&memory).filter(|(own, _)| !own.is_empty()) {
-                write_layers(network.layers(), own, coefs, intercepts)?;
+            for (i, (coefs, intercepts)) in memory.iter().enumerate() {
+                fit.write(PerParameter::Memory(i), coefs, intercepts)?;
             }
-            Ok(steps)
+            Ok(fit.trainer.steps())
         })
     }
 
     /// Goes on from what `write_optimizer` gave.
     fn read_optimizer(&self, steps: u64, memory: Vec<(Arrays, Arrays)>) -> PyResult<()> {
-        with_fit!(self, fit => fit.read_optimizer(steps, &memory))
+        with_fit!(self, fit => {
+            for (i, (coefs, intercepts)) in memory.iter().enumerate() {
+                fit.read(PerParameter::Memory(i), coefs, intercepts)?;
+            }
+            fit.trainer.set_steps(steps);
+            Ok(())
+        })
     }
 
     /// Writes predictions `(n_samples, n_outputs)` of the network as it is into an array.
@@ -217,23 +222,60 @@ impl<T: Float + Element> Fit<T> {
         training.divide_by = rows.divide_by;
         let batch_norm = recipe.network.batch_norm;
         let spec = NetworkSpec { sizes, activation: recipe.network.activation, bias: true, batch_norm };
-        let mut network = Network::zeros(spec);
-        let layers = network.layers().to_vec();
-        read_layers(&layers, &coefs, &intercepts, &mut network.parameters)?;
+        let network = Network::zeros(spec);
         let trainer = steepest::Trainer::new(training, network, data.clone(), batches, n_jobs);
-        Ok(Self { trainer, kept: None })
+        let mut fit = Self { trainer, kept: None };
+        fit.read(PerParameter::Value, &coefs, &intercepts)?;
+        Ok(fit)
     }
 
-    fn read_optimizer(&mut self, steps: u64, memory: &[(Arrays, Arrays)]) -> PyResult<()> {
-        let network = self.trainer.network();
-        let mut flat = [0, 1].map(|_| vec![T::ZERO; network.parameters.len()]);
-        for (flat, (coefs, intercepts)) in flat.iter_mut().zip(memory) {
-            read_layers(network.layers(), coefs, intercepts, flat)?;
+    /// Whether the parameters as they are, and nothing else, are what is learnt.
+    fn is_plain(&self) -> bool {
+        self.trainer.training().ema.is_none()
+            && self.trainer.layers().iter().all(|layer| layer.scale.is_empty())
+    }
+
+    /// Puts arrays where they belong.
+    fn read(&mut self, of: PerParameter, coefs: &Arrays, intercepts: &Arrays) -> PyResult<()> {
+        let layers = lent_layers(self.trainer.layers(), coefs, intercepts)?;
+        for (l, (weights, biases)) in layers.iter().enumerate() {
+            self.trainer.set_layer(of, l, weights.as_ref(), biases.as_ref());
         }
-        let [first, second] = &flat;
-        self.trainer.set_optimizer_state(steps, [first, second]);
         Ok(())
     }
+
+    /// Writes what there is of it into arrays.
+    fn write(&self, of: PerParameter, coefs: &Arrays, intercepts: &Arrays) -> PyResult<()> {
+        for (l, (coef, intercept)) in coefs.iter().zip(intercepts).enumerate() {
+            if let Some((weights, biases)) = self.trainer.layer(of, l) {
+                write(&weights, coef)?;
+                write(biases, intercept)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Each layer's weights and biases, of the shapes that they should have.
+fn lent_layers<T: Float + Element>(
+    layers: &[Layer],
+    coefs: &Arrays,
+    intercepts: &Arrays,
+) -> PyResult<Vec<(Lent<T>, Lent<T>)>> {
+    if coefs.len() != layers.len() || intercepts.len() != layers.len() {
+        return Err(value_error(format!("there are {} layers, but {} coefs_", layers.len(), coefs.len())));
+    }
+    let lent = layers.iter().zip(coefs).zip(intercepts).map(|((layer, coef), intercept)| {
+        let (weight, bias) = (Lent::<T>::of(coef)?, Lent::<T>::of(intercept)?);
+        if weight.shape() != (layer.n_in, layer.n_out) || bias.as_ref().len() != layer.n_out {
+            let (shape, Layer { n_in, n_out, .. }) = (weight.shape(), layer);
+            return Err(value_error(format!(
+                "weights of shape {shape:?} where ({n_in}, {n_out}) are expected"
+            )));
+        }
+        Ok((weight, bias))
+    });
+    lent.collect()
 }
 
 /// Puts arrays into a vector that is laid out as the parameters.
@@ -243,19 +285,9 @@ pub fn read_layers<T: Float + Element>(
     intercepts: &Arrays,
     flat: &mut [T],
 ) -> PyResult<()> {
-    if coefs.len() != layers.len() || intercepts.len() != layers.len() {
-        return Err(value_error(format!("there are {} layers, but {} coefs_", layers.len(), coefs.len())));
-    }
-    for ((layer, coef), intercept) in layers.iter().zip(coefs).zip(intercepts) {
-        let (weight, bias) = (Lent::<T>::of(coef)?, Lent::<T>::of(intercept)?);
-        if weight.shape() != (layer.n_in, layer.n_out) || bias.as_ref().len() != layer.n_out {
-            let (shape, Layer { n_in, n_out, .. }) = (weight.shape(), layer);
-            return Err(value_error(format!(
-                "weights of shape {shape:?} where ({n_in}, {n_out}) are expected"
-            )));
-        }
-        layer.put_turned(weight.as_ref(), flat);
-        flat[layer.bias.clone()].copy_from_slice(bias.as_ref());
+    for (layer, (weights, biases)) in layers.iter().zip(lent_layers(layers, coefs, intercepts)?) {
+        layer.put_turned(weights.as_ref(), flat);
+        flat[layer.bias.clone()].copy_from_slice(biases.as_ref());
     }
     Ok(())
 }

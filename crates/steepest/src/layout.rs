@@ -28,6 +28,32 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
+    /// A layer's weights as `(n_in, n_out)`, out of a flat vector in which they lie in this layout.
+    pub(crate) fn turned<'a, T: Float>(&self, layer: &Layer, flat: &'a [T]) -> Cow<'a, [T]> {
+        if *self == Self::Turned {
+            return Cow::Borrowed(&flat[layer.weight.clone()]);
+        }
+        let mut weights = vec![T::ZERO; layer.weight.len()];
+        if *self == Self::Upright {
+            layer.turned(flat, &mut weights);
+        } else {
+            let mut upright = flat.to_vec();
+            self.rearrange(&Self::Upright, layer, &mut upright);
+            layer.turned(&upright, &mut weights);
+        }
+        Cow::Owned(weights)
+    }
+
+    /// Puts a layer's weights `(n_in, n_out)` into a flat vector, to lie there in this layout.
+    pub(crate) fn put_turned<T: Float>(&self, layer: &Layer, weights: &[T], flat: &mut [T]) {
+        if *self == Self::Turned {
+            flat[layer.weight.clone()].copy_from_slice(weights);
+        } else {
+            layer.put_turned(weights, flat);
+            Self::Upright.rearrange(self, layer, flat);
+        }
+    }
+
     /// Brings a layer's part of a flat vector from this layout into another.
     pub(crate) fn rearrange<T: Float>(&self, to: &Self, layer: &Layer, flat: &mut [T]) {
         if self == to {
@@ -42,7 +68,9 @@ impl Layout {
                 by_patch(order, layer).zip(&before).for_each(|(i, &number)| weight[i] = number);
             }
         }
-        before.copy_from_slice(weight);
+        if *self != Self::Upright && *to != Self::Upright {
+            before.copy_from_slice(weight);
+        }
         match to {
             Self::Upright => {}
             Self::Turned => kernels::transpose(&before, layer.n_in, 0, weight),

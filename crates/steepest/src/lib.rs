@@ -102,5 +102,5 @@ pub use split::{Split, SplitKind, SplitShuffle, split, stratified};
 pub use steepest_kernels::{Float, InstructionSet, Pool, all_finite, instruction_set};
 pub use table::{Cells, Table, TableColumn, TableError};
 pub use trace::Trace;
-pub use trainer::{Step, Trainer};
+pub use trainer::{PerParameter, Step, Trainer};
 pub use training::Training;

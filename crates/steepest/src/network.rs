@@ -185,6 +185,11 @@ impl<T: Float> Network<T> {
         flat
     }
 
+    /// How the weights of layer `l` lie.
+    pub(crate) fn layout_of(&self, l: usize) -> Layout {
+        if l == 0 { self.layout.clone() } else { Layout::Upright }
+    }
+
     /// The network that predicts as this one does after training, without batch normalisation: each normalised layer's running
     /// statistics, scale and shift are folded into its weights and biases. Upright then.
     pub fn folded(&self) -> Cow<'_, Self> {

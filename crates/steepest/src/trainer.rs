@@ -5,6 +5,8 @@
 
 mod state;
 
+pub use state::PerParameter;
+
 use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool};
 
 use crate::augment::Augmenter;
@@ -16,7 +18,7 @@ use crate::gather::Source;
 use crate::held::HeldRows;
 use crate::layout::{Layout, layout_for, layout_for_all};
 use crate::lbfgs::{Lbfgs, Objective};
-use crate::network::Network;
+use crate::network::{Layer, Network};
 use crate::optimizer::{Optimizer, UpdateRule};
 use crate::parts::Parts;
 use crate::pass::Batch;
@@ -121,7 +123,7 @@ impl<T: Float> Trainer<T> {
             (layout_for(network.spec(), &data), Vec::new())
         };
         let data = if training.divide_by == 1.0 { data.in_precision_of::<T>(MOST_CONVERTED) } else { data };
-        let network = network.laid_out(&layout);
+        let network = if *network.layout() == layout { network } else { network.laid_out(&layout) };
         let mean = training.ema.map(|_| network.clone());
         let n_parameters = network.parameters.len();
         let lbfgs = matches!(training.optimizer, Optimizer::Lbfgs { .. }).then(Lbfgs::new);
@@ -181,6 +183,11 @@ impl<T: Float> Trainer<T> {
         self.network = network.laid_out(self.network.layout());
         self.known = None;
         self.mean = self.mean.is_some().then(|| self.network.clone());
+    }
+
+    /// Where each layer's parameters lie in [`Trainer::network`] and [`Trainer::gradient`].
+    pub fn layers(&self) -> &[Layer] {
+        self.network.layers()
     }
 
     /// What each step does.

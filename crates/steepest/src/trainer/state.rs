@@ -1,13 +1,25 @@
 //! What steps change: out of a trainer and back into one, and steered from outside.
 
-use steepest_kernels::{AlignedVec, Float};
+use std::borrow::Cow;
+
+use steepest_kernels::Float;
 
 use super::Trainer;
 use crate::checkpoint::{Carrier, Place, STEP};
 use crate::error::Error;
-use crate::layout::Layout;
 use crate::mersenne::MersenneTwister;
 use crate::schedule::{Course, Schedule};
+
+/// What a trainer has one of for each parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PerParameter {
+    /// The parameter.
+    Value,
+    /// Its part of the last gradient.
+    Gradient,
+    /// What the optimizer remembers of it: a first and a second number, as [`crate::Optimizer::memory`] says.
+    Memory(usize),
+}
 
 impl<T: Float> Trainer<T> {
     /// From here on this learning rate, whatever the schedule was.
@@ -15,26 +27,40 @@ impl<T: Float> Trainer<T> {
         self.training.schedule = Schedule::constant(rate);
     }
 
-    /// The optimizer's steps so far and its memory, laid out as the parameters; empty where it remembers less.
-    pub fn optimizer_state(&self) -> (u64, [AlignedVec<T>; 2]) {
-        let upright = |memory: &AlignedVec<T>| match memory.is_empty() {
-            true => AlignedVec::zeros(0),
-            false => self.network.upright(memory),
-        };
-        (self.step, self.memory.each_ref().map(upright))
-    }
-
-    /// Goes on from what [`Trainer::optimizer_state`] gave.
+    /// A layer's part of what there is one of for each parameter: weights `(n_in, n_out)`, as NumPy code mostly has them, and biases
+    /// `(n_out)`. None of memory that the optimizer does not have.
     ///
     /// # Panics
-    /// When the optimizer remembers something of another size.
-    pub fn set_optimizer_state(&mut self, steps: u64, memory: [&[T]; 2]) {
+    /// When there is no such layer.
+    pub fn layer(&self, of: PerParameter, l: usize) -> Option<(Cow<'_, [T]>, &[T])> {
+        let flat: &[T] = match of {
+            PerParameter::Value => &self.network.parameters,
+            PerParameter::Gradient => &self.gradient,
+            PerParameter::Memory(i) => &self.memory[i],
+        };
+        let layer = &self.network.layers()[l];
+        (!flat.is_empty()).then(|| (self.network.layout_of(l).turned(layer, flat), &flat[layer.bias.clone()]))
+    }
+
+    /// Replaces what [`Trainer::layer`] gives.
+    ///
+    /// # Panics
+    /// When there is no such layer or no such memory, or the layer has other shapes.
+    pub fn set_layer(&mut self, of: PerParameter, l: usize, weights: &[T], biases: &[T]) {
+        self.known = None;
+        let (layout, layer) = (self.network.layout_of(l), self.network.layers()[l].clone());
+        let flat: &mut [T] = match of {
+            PerParameter::Value => &mut self.network.parameters,
+            PerParameter::Gradient => &mut self.gradient,
+            PerParameter::Memory(i) => &mut self.memory[i],
+        };
+        layout.put_turned(&layer, weights, flat);
+        flat[layer.bias].copy_from_slice(biases);
+    }
+
+    /// Goes on as if so many steps had been done.
+    pub fn set_steps(&mut self, steps: u64) {
         self.step = steps;
-        let (layout, first) = (self.network.layout().clone(), self.network.layers()[0].clone());
-        for (own, memory) in self.memory.iter_mut().zip(memory).filter(|(own, _)| !own.is_empty()) {
-            own.copy_from_slice(memory);
-            Layout::Upright.rearrange(&layout, &first, own);
-        }
     }
 
     /// How often L-BFGS computed loss and gradient so far, and how many steps of it led somewhere.
