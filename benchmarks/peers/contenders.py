@@ -34,7 +34,7 @@ PEERS = [
     Peer("NumPy f32", "numpy_peer", "f32", {"W0", "W1", "W2"} | PREDICTIONS),  # notebook 3 is f32 as written
     Peer("PyTorch", "torch_peer", "eager", EVERYTHING | NORMALISED),
     Peer("PyTorch compiled", "torch_peer", "compile", EVERYTHING | NORMALISED),
-    Peer("PyTorch bf16", "torch_peer", "bf16", {"W5"}),
+    Peer("PyTorch bf16", "torch_peer", "bf16", {"W5b"}),
     Peer("JAX", "jax_peer", "scan", EVERYTHING | NORMALISED),
     Peer("scikit-learn", "sklearn_peer", "", {"W0", "W1", "W2"} | TRAINED | PREDICTIONS),
     Peer("ONNX Runtime", "onnx_peer", "", PREDICTIONS),
@@ -145,5 +145,6 @@ def train_arguments(work: Work, steps: int) -> list[str]:
     arguments = ["train", recipe, "--data", "rows.npz/train", "--test-data", "rows.npz/test",
                  "--init-from", "start.safetensors", "--hidden", ",".join(map(str, work.sizes[1:-1])),
                  "--iterations", str(steps), "--set", "data.shuffle=false", "--json"]
+    arguments += ["--set", f"training.products={work.products}"] if work.products else []
     arguments += ["--val-data", "val.npz"] if work.validated else ["--val-split", "0"]
     return arguments + (["--batches", "batches.npy"] if work.batch else [])

@@ -6,7 +6,6 @@ from peers.contenders import OURS
 from peers.works import WORKS
 
 Runs = dict[str, dict[str, dict]]  # work, contender: {"seconds": [...], "accuracy": [...], "ready": ...}
-BF16 = "PyTorch bf16"  # not f32, so never the fastest peer
 
 
 def time(seconds: float) -> str:
@@ -36,7 +35,7 @@ def overview(runs: Runs) -> str:
         if OURS not in these:
             continue
         line = [work.name, work.what, time(median(these[OURS]))]
-        peers = [name for name in these if name not in (OURS, BF16)]
+        peers = [name for name in these if name != OURS]
         if peers:
             fastest = min(peers, key=lambda name: median(these[name]))
             line += [f"{fastest}, {time(median(these[fastest]))}", f"{lead(these, fastest):.1f}"]

@@ -33,6 +33,7 @@ class Work:
     data: str = "mnist"  # or standardised, table, normal
     samples: int = 0  # rows of normal numbers
     rows: int = 0  # that are predicted
+    products: str | None = None  # of Steepest, if not its usual ones
     peer_threads: int | None = None  # in place of the usual number, where the peers are faster so
 
     @property
@@ -59,6 +60,8 @@ WORKS = [
          timed=5 * EPOCH_4, batch=128, data="standardised", **ADAM),
     Work("W5", "784-2048-2048-10, ReLU, momentum, batch 1,024, one epoch of MNIST", "wide-momentum.toml", WIDE, EPOCH_5,
          20, batch=1024, optimizer="momentum", lr=0.01),
+    Work("W5b", "the same with products in bf16", "wide-momentum.toml", WIDE, EPOCH_5, 20, batch=1024, optimizer="momentum",
+         lr=0.01, products="bf16"),
     Work("W6-row", "784-128-10 predicts one row", "adam-relu.toml", HIDDEN, rows=1, peer_threads=1),
     Work("W6-all", "784-128-10 predicts 10,000 rows", "adam-relu.toml", HIDDEN, rows=10000),
     Work("W8", "20-100-3, ReLU, Adam, batch 200, 200 epochs of a table of 1,000 rows", sizes=(20, 100, 3), steps=1000,

@@ -5,12 +5,13 @@ mod timing;
 use std::hint::black_box;
 
 use steepest_kernels::{
-    AlignedVec, Finish, Ink, Inputs, Patches, affine, affine_patches, affine_sparse, backpropagate,
+    AlignedVec, Finish, Ink, Inputs, Patches, Products, affine, affine_patches, affine_sparse, backpropagate,
     instruction_set, weight_gradient, weight_gradient_patches, weight_gradient_sparse,
 };
 
 use timing::median_seconds;
 
+const EXACT: (Option<&[f32]>, Products) = (None, Products::Exact);
 const LOGITS: Finish<f32> = Finish { bias: None, relu: false };
 
 fn main() {
@@ -40,7 +41,7 @@ fn main() {
         let delta = filled(rows * n_out, 0.125);
         let (mut out, mut d_w, mut back) = (delta.clone(), w.clone(), x.clone());
         let floats = Inputs::plain(&x[..], n_in);
-        let digits = Inputs { x: &bytes[..], n_in, factor: 1.0 };
+        let digits = Inputs { x: &bytes[..], n_in, factor: 1.0, products: Products::Exact };
         let (mut ink, mut found) = (Ink::default(), Ink::default());
         found.find(&bytes, n_in);
         let mut patches = Patches::default();
@@ -55,7 +56,7 @@ fn main() {
         let seconds = [
             median_seconds(20, || affine(black_box(floats), &w, LOGITS, black_box(&mut out))),
             median_seconds(20, || weight_gradient(black_box(&delta), floats, 0, true, black_box(&mut d_w))),
-            median_seconds(20, || backpropagate(black_box(&delta), &w, n_in, None, black_box(&mut back))),
+            median_seconds(20, || backpropagate(black_box(&delta), &w, n_in, EXACT, black_box(&mut back))),
             median_seconds(20, || affine(black_box(digits), &w, LOGITS, black_box(&mut out))),
             median_seconds(20, || weight_gradient(black_box(&delta), digits, 0, true, black_box(&mut d_w))),
             median_seconds(20, || {

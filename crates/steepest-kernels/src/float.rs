@@ -4,6 +4,7 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::bf16::rounded_bits;
 use crate::simd::{Registers, Simd};
 
 mod sealed {
@@ -59,6 +60,19 @@ pub trait Float:
     fn to_u8(self) -> u8;
     /// A byte's value.
     fn from_u8(x: u8) -> Self;
+    /// How many terms of a product in bf16 a number holds: two, or in double precision one, which is not rounded.
+    #[doc(hidden)]
+    const BF16_TERMS: usize;
+    /// Two terms rounded to bf16 in one number.
+    #[doc(hidden)]
+    fn pair_bf16(lower: Self, upper: Self) -> Self;
+    /// `c` and the products of the terms that the lanes of `a` and `b` hold.
+    #[doc(hidden)]
+    fn dot_bf16<S: Simd>(
+        a: Self::Register<S>,
+        b: Self::Register<S>,
+        c: Self::Register<S>,
+    ) -> Self::Register<S>;
     /// The same numbers, if `T` is this very type.
     fn numbers_of<T: Float>(x: &[Self]) -> Option<&[T]> {
         // SAFETY: there are two types of this trait, and only one of each size.
@@ -80,7 +94,7 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($t:ident, $register:ident) => {
+    ($t:ident, $register:ident, $terms:literal, |$l:ident, $u:ident| $pair:expr, |$a:ident, $b:ident, $c:ident| $dot:expr) => {
         impl Float for $t {
             type Register<S: Simd> = S::$register;
             const ZERO: Self = 0.0;
@@ -89,6 +103,15 @@ macro_rules! float {
             const EPSILON: Self = $t::EPSILON;
             const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
             const TINY: Self = $t::MIN_POSITIVE / $t::EPSILON;
+            const BF16_TERMS: usize = $terms;
+            #[inline(always)]
+            fn pair_bf16($l: Self, $u: Self) -> Self {
+                $pair
+            }
+            #[inline(always)]
+            fn dot_bf16<S: Simd>($a: S::$register, $b: S::$register, $c: S::$register) -> S::$register {
+                $dot
+            }
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $t
@@ -133,5 +156,11 @@ macro_rules! float {
     };
 }
 
-float!(f32, F32);
-float!(f64, F64);
+float!(
+    f32,
+    F32,
+    2,
+    |lower, upper| f32::from_bits(rounded_bits(lower) | rounded_bits(upper) << 16),
+    |a, b, c| S::dot_bf16(a, b, c)
+);
+float!(f64, F64, 1, |lower, _upper| lower, |a, b, c| a.mul_add(b, c));

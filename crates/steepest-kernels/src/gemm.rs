@@ -61,7 +61,48 @@ impl<T: Float> Kernel for Gemm<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        if S::REGISTERS >= 32 { self.blocks::<S, 12>() } else { self.blocks::<S, 6>() }
+        self.multiply::<S, Numbers>();
+    }
+}
+
+/// In which form factors are packed and multiplied.
+pub(crate) trait Packing<T: Float> {
+    /// Terms that a packed number holds.
+    const TERMS: usize;
+
+    /// Writes `rows x columns` of a matrix from `(row, column)` on as [`pack`] does, so many columns at a time in one.
+    fn pack<S: Simd>(
+        matrix: Matrix<T>,
+        at: (usize, usize),
+        size: (usize, usize),
+        height: usize,
+        out: &mut [T],
+    );
+
+    /// `c` and the products of the terms that the lanes of `a` and `b` hold.
+    fn mul_add<S: Simd>(a: T::Register<S>, b: T::Register<S>, c: T::Register<S>) -> T::Register<S>;
+}
+
+/// Factors as they are.
+struct Numbers;
+
+impl<T: Float> Packing<T> for Numbers {
+    const TERMS: usize = 1;
+
+    #[inline(always)]
+    fn pack<S: Simd>(
+        matrix: Matrix<T>,
+        at: (usize, usize),
+        size: (usize, usize),
+        height: usize,
+        out: &mut [T],
+    ) {
+        pack::<S, T>(matrix, at, size, height, out);
+    }
+
+    #[inline(always)]
+    fn mul_add<S: Simd>(a: T::Register<S>, b: T::Register<S>, c: T::Register<S>) -> T::Register<S> {
+        a.mul_add(b, c)
     }
 }
 
@@ -69,40 +110,42 @@ impl<T: Float> Kernel for Gemm<'_, T> {
 const V: usize = 2;
 
 impl<T: Float> Gemm<'_, T> {
+    /// Computes the product, its factors packed as `P` says.
     #[inline(always)]
-    fn blocks<S: Simd, const TALLEST: usize>(mut self) {
+    pub(crate) fn multiply<S: Simd, P: Packing<T>>(self) {
+        if S::REGISTERS >= 32 { self.blocks::<S, P, 12>() } else { self.blocks::<S, P, 6>() }
+    }
+
+    #[inline(always)]
+    fn blocks<S: Simd, P: Packing<T>, const TALLEST: usize>(mut self) {
         let lanes = T::Register::<S>::LANES;
         let (m, width) = (self.c.len() / self.n, V * lanes);
-        let depth = DEPTH.min(self.k);
+        let depth = DEPTH.min(self.k.div_ceil(P::TERMS));
         // With room for what [`pack`] writes too much.
         let mut block = AlignedVec::zeros(HEIGHT.min(m) * depth + lanes);
         let mut strip = AlignedVec::zeros(depth * width + lanes);
-        for (term, terms) in tiles(self.k, DEPTH) {
+        for (term, terms) in tiles(self.k, DEPTH * P::TERMS) {
+            let packed = terms.div_ceil(P::TERMS);
             for row in (0..m).step_by(HEIGHT) {
                 let rows = HEIGHT.min(m - row);
                 for (first, count) in tiles(rows, TALLEST) {
-                    pack::<S, T>(
-                        self.a,
-                        (row + first, term),
-                        (count, terms),
-                        count,
-                        &mut block[first * terms..],
-                    );
+                    let panel = &mut block[first * packed..];
+                    P::pack::<S>(self.a, (row + first, term), (count, terms), count, panel);
                 }
                 for column in (0..self.n).step_by(width) {
                     let columns = width.min(self.n - column);
                     // B transposed: its columns are what is packed as rows.
                     let b = Matrix { strides: (self.b.strides.1, self.b.strides.0), ..self.b };
-                    pack::<S, T>(b, (column, term), (columns, terms), width, &mut strip);
+                    P::pack::<S>(b, (column, term), (columns, terms), width, &mut strip);
                     let next = (column + width, term);
                     let after = (width.min(self.n.saturating_sub(column + width)), terms);
                     let n_tiles = rows.div_ceil(TALLEST);
                     for (t, (first, count)) in tiles(rows, TALLEST).enumerate() {
                         prefetch_part(b, next, after, (t, n_tiles));
-                        let panel = &block[first * terms..][..count * terms];
+                        let panel = &block[first * packed..][..count * packed];
                         with_constant!(count, [1 2 3 4 5 6 7 8 9 10 11 12], R => if R <= TALLEST {
                             let ends = (term == 0, term + terms == self.k);
-                            self.tile::<S, R>(panel, &strip, row + first, column, ends);
+                            self.tile::<S, P, R>(panel, &strip, row + first, column, ends);
                         });
                     }
                 }
@@ -112,7 +155,7 @@ impl<T: Float> Gemm<'_, T> {
 
     /// Adds the terms of a panel and a strip to `R` rows of C.
     #[inline(always)]
-    fn tile<S: Simd, const R: usize>(
+    fn tile<S: Simd, P: Packing<T>, const R: usize>(
         &mut self,
         panel: &[T],
         strip: &[T],
@@ -137,7 +180,7 @@ impl<T: Float> Gemm<'_, T> {
                 for r in 0..R {
                     let a = T::Register::<S>::splat(*panel.as_ptr().add(t * R + r));
                     for v in 0..V {
-                        sums[r][v] = b[v].mul_add(a, sums[r][v]);
+                        sums[r][v] = P::mul_add::<S>(b[v], a, sums[r][v]);
                     }
                 }
             }
@@ -164,7 +207,7 @@ impl<T: Float> Gemm<'_, T> {
 /// Writes `rows x columns` of a matrix from `(row, column)` on, column after column, each with room for `height` rows. What is
 /// written there beyond `rows` has no meaning, and goes on for up to a register behind the last column.
 #[inline(always)]
-fn pack<S: Simd, T: Float>(
+pub(crate) fn pack<S: Simd, T: Float>(
     matrix: Matrix<T>,
     (row, column): (usize, usize),
     (rows, columns): (usize, usize),

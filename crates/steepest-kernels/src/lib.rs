@@ -3,6 +3,7 @@
 mod activations;
 mod aligned;
 mod batch_norm;
+mod bf16;
 mod bias;
 mod convert;
 mod cores;
@@ -35,6 +36,7 @@ pub use activations::{
 };
 pub use aligned::AlignedVec;
 pub use batch_norm::{batch_norm, batch_norm_backward, batch_norm_sums, column_moments};
+pub use bf16::Products;
 pub use bias::add_column_sums;
 pub use convert::{gather_rows, narrow, to_bytes, widen};
 pub use cross_entropy::{ClassTargets, CrossEntropy, FEW_CLASSES, softmax_cross_entropy};

@@ -2,6 +2,7 @@
 //! the packed product of `gemm.rs`.
 
 use crate::Float;
+use crate::bf16::Products;
 use crate::finish::{Finish, Store};
 use crate::gemm::{Gemm, Matrix};
 use crate::simd::{Element, InstructionSet, dispatch, dispatch_on, instruction_set};
@@ -16,12 +17,14 @@ pub struct Inputs<'a, T, X> {
     pub n_in: usize,
     /// What each of them is to be multiplied by.
     pub factor: T,
+    /// How products with them are computed.
+    pub products: Products,
 }
 
 impl<'a, T: Float, X> Inputs<'a, T, X> {
     /// Inputs as they are.
     pub fn plain(x: &'a [X], n_in: usize) -> Self {
-        Self { x, n_in, factor: T::ONE }
+        Self { x, n_in, factor: T::ONE, products: Products::Exact }
     }
 }
 
@@ -41,7 +44,8 @@ pub fn affine<T: Float, X: Element<T>>(inputs: Inputs<T, X>, w: &[T], finish: Fi
             let (a, b) =
                 (Matrix { numbers: x, strides: (n_in, 1) }, Matrix { numbers: w, strides: (1, n_in) });
             let store = Store::Sums(finish);
-            dispatch(Gemm { a, b, k: n_in, n: n_out, factor: inputs.factor, store, c: out });
+            let product = Gemm { a, b, k: n_in, n: n_out, factor: inputs.factor, store, c: out };
+            inputs.products.multiply(instruction_set(), product);
         }
         // Rows that fill no register are not walked along: bringing so few weights into order costs next to nothing.
         Some(x) if n_in <= SHORT && w.len() <= SHORT * SHORT => {
@@ -52,7 +56,8 @@ pub fn affine<T: Float, X: Element<T>>(inputs: Inputs<T, X>, w: &[T], finish: Fi
                     w_t[input * n_out + unit] = w;
                 }
             }
-            affine_turned(Inputs { x, n_in, factor: inputs.factor }, w_t, finish, out);
+            let Inputs { factor, products, .. } = inputs;
+            affine_turned(Inputs { x, n_in, factor, products }, w_t, finish, out);
         }
         _ => dispatch(Affine { inputs, w, finish, out }),
     }
@@ -75,7 +80,7 @@ pub fn weight_gradient<T: Float, X: Element<T>>(
     add: bool,
     d_w: &mut [T],
 ) {
-    let Inputs { x, n_in, factor } = inputs;
+    let Inputs { x, n_in, factor, products } = inputs;
     let rows = x.len() / n_in;
     let (n_out, units) = (delta.len() / rows, d_w.len() / n_in);
     assert!(x.len() == rows * n_in && d_w.len() == units * n_in);
@@ -85,7 +90,8 @@ pub fn weight_gradient<T: Float, X: Element<T>>(
         Some(x) if is_large::<T>(n_in, n_out) => {
             let (a, b) =
                 (Matrix { numbers: delta, strides: (1, n_out) }, Matrix { numbers: x, strides: (n_in, 1) });
-            dispatch(Gemm { a, b, k: rows, n: n_in, factor, store: Store::gradient(add), c: d_w });
+            let store = Store::gradient(add);
+            products.multiply(instruction_set(), Gemm { a, b, k: rows, n: n_in, factor, store, c: d_w });
         }
         _ => dispatch(Combine {
             c: delta,
@@ -118,7 +124,7 @@ pub(crate) fn affine_turned_on<T: Float>(
     finish: Finish<T>,
     out: &mut [T],
 ) {
-    let Inputs { x, n_in, factor } = inputs;
+    let Inputs { x, n_in, factor, products } = inputs;
     let (rows, n_out) = (x.len() / n_in, w_t.len() / n_in);
     assert!(x.len() == rows * n_in && w_t.len() == n_out * n_in && out.len() == rows * n_out);
     assert!(finish.fits(n_out));
@@ -126,7 +132,7 @@ pub(crate) fn affine_turned_on<T: Float>(
     if is_large::<T>(n_in, n_out) {
         let (a, b) =
             (Matrix { numbers: x, strides: (n_in, 1) }, Matrix { numbers: w_t, strides: (n_out, 1) });
-        dispatch_on(set, Gemm { a, b, k: n_in, n: n_out, factor, store, c: out });
+        products.multiply(set, Gemm { a, b, k: n_in, n: n_out, factor, store, c: out });
         return;
     }
     let at = (n_in, 1);
@@ -146,7 +152,7 @@ pub fn weight_gradient_turned<T: Float>(
     add: bool,
     d_w_t: &mut [T],
 ) {
-    let Inputs { x, n_in, factor } = inputs;
+    let Inputs { x, n_in, factor, products } = inputs;
     let rows = x.len() / n_in;
     let n_out = delta.len() / rows;
     let columns = d_w_t.len() / n_out;
@@ -156,7 +162,8 @@ pub fn weight_gradient_turned<T: Float>(
     if is_large::<T>(n_in, n_out) {
         let (a, b) =
             (Matrix { numbers: x, strides: (1, n_in) }, Matrix { numbers: delta, strides: (n_out, 1) });
-        dispatch(Gemm { a, b, k: rows, n: n_out, factor, store: Store::gradient(add), c: d_w_t });
+        let store = Store::gradient(add);
+        products.multiply(instruction_set(), Gemm { a, b, k: rows, n: n_out, factor, store, c: d_w_t });
     } else {
         dispatch(Combine {
             c: x,
@@ -178,7 +185,13 @@ pub fn weight_gradient_turned<T: Float>(
 ///
 /// # Panics
 /// When the slices do not have these shapes.
-pub fn backpropagate<T: Float>(delta: &[T], w: &[T], n_in: usize, relu: Option<&[T]>, out: &mut [T]) {
+pub fn backpropagate<T: Float>(
+    delta: &[T],
+    w: &[T],
+    n_in: usize,
+    (relu, products): (Option<&[T]>, Products),
+    out: &mut [T],
+) {
     let (rows, n_out) = (out.len() / n_in, w.len() / n_in);
     assert!(out.len() == rows * n_in && w.len() == n_out * n_in && delta.len() == rows * n_out);
     assert!(relu.is_none_or(|a| a.len() == out.len()));
@@ -187,7 +200,7 @@ pub fn backpropagate<T: Float>(delta: &[T], w: &[T], n_in: usize, relu: Option<&
     if is_large::<T>(n_in, n_out) {
         let (a, b) =
             (Matrix { numbers: delta, strides: (n_out, 1) }, Matrix { numbers: w, strides: (n_in, 1) });
-        dispatch(Gemm { a, b, k: n_out, n: n_in, factor, store, c: out });
+        products.multiply(instruction_set(), Gemm { a, b, k: n_out, n: n_in, factor, store, c: out });
     } else {
         let at = (n_out, 1);
         dispatch(Combine { c: delta, at, terms: n_out, y: w, width: n_in, factor, store, out });
@@ -236,7 +249,7 @@ pub(crate) mod tests {
         let rows = x.len() / n_in;
         let (w, b) = (numbers::<T>(n_out * n_in, 2), numbers::<T>(n_out, 3));
         let delta = numbers::<T>(rows * n_out, 4);
-        let inputs = Inputs { x, n_in, factor };
+        let inputs = Inputs { x, n_in, factor, products: Products::Exact };
 
         let (mut out, mut expected) = (delta.clone(), delta.clone());
         for relu in [false, true] {
@@ -345,7 +358,7 @@ pub(crate) mod tests {
             let (x, w, b) = (numbers(rows * n_in, 1), numbers(n_out * n_in, 2), numbers(n_out, 3));
             let delta: Vec<f32> = numbers(rows * n_out, 4);
             let plain = scaled(x.iter().copied(), factor);
-            let inputs = Inputs { x: &x[..], n_in, factor };
+            let inputs = Inputs { x: &x[..], n_in, factor, products: Products::Exact };
             let mut w_t = w.clone();
             crate::transpose(&w, n_in, 0, &mut w_t);
             for bias in [Some(&b[..]), None] {
@@ -372,7 +385,7 @@ pub(crate) mod tests {
             }
             let (mut out, mut expected) = (x.clone(), x.clone());
             for relu in [None, Some(&x[..])] {
-                backpropagate(&delta, &w, n_in, relu, &mut out);
+                backpropagate(&delta, &w, n_in, (relu, Products::Exact), &mut out);
                 reference::backpropagate(&delta, &w, n_in, relu, &mut expected);
                 assert_close(&out, &expected, 2e-5);
             }

@@ -19,6 +19,9 @@ pub trait Simd: Copy {
 
     /// Which of 64 bytes are not zero, the first in the lowest bit.
     fn nonzero(bytes: &[u8; 64]) -> u64;
+
+    /// `c + a b` where each lane of `a` and `b` holds two numbers in bf16, the earlier one below: the sum of both products.
+    fn dot_bf16(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
 }
 
 /// A register of `LANES` numbers.
@@ -352,6 +355,18 @@ pub fn dispatch_on<K: Kernel>(set: InstructionSet, kernel: K) -> K::Output {
     }
 }
 
+/// [`dispatch_on`] of a kernel whose time goes into [`Simd::dot_bf16`], for which some processors have an instruction.
+pub fn dispatch_bf16_on(set: InstructionSet, kernel: impl Kernel<Output = ()>) {
+    match set {
+        // SAFETY: reached only with the set that `available` found on this processor, and the instructions found here.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 if is_x86_feature_detected!("avx512bf16") => unsafe {
+            crate::x86::run_avx512_bf16(kernel);
+        },
+        _ => dispatch_on(set, kernel),
+    }
+}
+
 /// Arrays that the compiler may or may not vectorise: for processors without an implementation of their own.
 #[derive(Clone, Copy)]
 pub struct Portable;
@@ -364,6 +379,15 @@ impl Simd for Portable {
     #[inline(always)]
     fn nonzero(bytes: &[u8; 64]) -> u64 {
         bytes.iter().enumerate().fold(0, |bits, (i, &byte)| bits | u64::from(byte != 0) << i)
+    }
+
+    #[inline(always)]
+    fn dot_bf16(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        let upper = |x: f32| f32::from_bits(x.to_bits() & 0xffff_0000);
+        let lower = |x: f32| f32::from_bits(x.to_bits() << 16);
+        Array(std::array::from_fn(|i| {
+            upper(a.0[i]) * upper(b.0[i]) + (lower(a.0[i]) * lower(b.0[i]) + c.0[i])
+        }))
     }
 }
 

@@ -298,7 +298,7 @@ fn walk<S: Simd, T: Float, X: Element<T>, const V: usize, const PARTIAL: bool>(
     (columns, unit): (Range<usize>, usize),
     (sums, stride): (&mut [T], usize),
 ) {
-    let Inputs { x, n_in, factor } = inputs;
+    let Inputs { x, n_in, factor, .. } = inputs;
     let n_out = w_t.len() / n_in;
     let lanes = T::Register::<S>::LANES;
     let rest = n_out - unit - (V - 1) * lanes;
@@ -416,7 +416,7 @@ impl<T: Float, X: Element<T>> Backward<'_, T, X> {
     /// As [`Forward::units`].
     #[inline(always)]
     fn units<S: Simd, const V: usize, const PARTIAL: bool>(&mut self, unit: usize) {
-        let Inputs { x, n_in, factor } = self.inputs;
+        let Inputs { x, n_in, factor, .. } = self.inputs;
         let n_out = self.n_out;
         let lanes = T::Register::<S>::LANES;
         let rest = n_out - unit - (V - 1) * lanes;
@@ -461,10 +461,10 @@ impl<T: Float, X: Element<T>> Backward<'_, T, X> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Finish;
     use crate::products::{affine_turned, affine_turned_on};
     use crate::reference::{self, assert_close};
     use crate::simd::{InstructionSet, dispatch_on};
+    use crate::{Finish, Products};
 
     #[test]
     fn parts_of_a_transpose_make_up_the_whole() {
@@ -493,7 +493,7 @@ mod tests {
         let (w, bias, delta) = (numbers(n_out * n_in), numbers(n_out), numbers(rows * n_out));
         let w_t = &transposed(&w, n_in);
         let plain: Vec<T> = x.iter().map(|&x| x.number() * factor).collect();
-        let inputs = Inputs { x, n_in, factor };
+        let inputs = Inputs { x, n_in, factor, products: Products::Exact };
         let (mut found, delta) = (Ink::default(), &delta);
         found.find(x, n_in);
         let ink = &found;
@@ -564,6 +564,12 @@ mod tests {
     fn ink_of_other_rows_is_refused() {
         let (x, mut ink) = ([1u8; 6], Ink::default());
         ink.find(&x, 2);
-        affine_sparse(Inputs { x: &x[..2], n_in: 2, factor: 1.0f32 }, &ink, &[0.0; 4], None, &mut [0.0; 2]);
+        affine_sparse(
+            Inputs { x: &x[..2], n_in: 2, factor: 1.0f32, products: Products::Exact },
+            &ink,
+            &[0.0; 4],
+            None,
+            &mut [0.0; 2],
+        );
     }
 }

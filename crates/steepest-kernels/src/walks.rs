@@ -114,7 +114,7 @@ impl<T: Float, X: Element<T>> Affine<'_, T, X> {
         first: usize,
         columns: impl Iterator<Item = usize>,
     ) {
-        let Inputs { x, n_in, factor } = self.inputs;
+        let Inputs { x, n_in, factor, .. } = self.inputs;
         let n_out = self.w.len() / n_in;
         let lanes = T::Register::<S>::LANES;
         let mut sums = [[T::Register::<S>::splat(T::ZERO); O]; R];

@@ -1,6 +1,6 @@
 //! Registers of x86-64: AVX2 with FMA, and AVX-512.
 //!
-//! Soundness: the values below only come into being inside [`run_avx2`] and [`run_avx512`], whose callers have
+//! Soundness: the values below only come into being inside [`run_avx2`], [`run_avx512`] and [`run_avx512_bf16`], whose callers have
 //! checked that the processor has the instructions.
 
 use std::arch::x86_64::*;
@@ -17,6 +17,12 @@ pub fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 pub fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx512>()
+}
+
+/// Runs a kernel on AVX-512 registers, with the instruction for products in bf16.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+pub fn run_avx512_bf16<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx512Bf16>()
 }
 
 /// 16 registers of 256 bits.
@@ -39,6 +45,17 @@ impl Simd for Avx2 {
             !(u64::from(low) | u64::from(high) << 32)
         }
     }
+
+    #[inline(always)]
+    fn dot_bf16(a: F32x8, b: F32x8, c: F32x8) -> F32x8 {
+        // SAFETY: as for `registers!`.
+        unsafe {
+            let mask = _mm256_castsi256_ps(_mm256_set1_epi32(0xffff_0000_u32 as i32));
+            let upper = |x: F32x8| _mm256_and_ps(x.0, mask);
+            let lower = |x: F32x8| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(x.0)));
+            F32x8(_mm256_fmadd_ps(upper(a), upper(b), _mm256_fmadd_ps(lower(a), lower(b), c.0)))
+        }
+    }
 }
 
 /// 32 registers of 512 bits.
@@ -56,6 +73,41 @@ impl Simd for Avx512 {
         unsafe {
             let bytes = _mm512_loadu_si512(bytes.as_ptr().cast());
             _mm512_test_epi8_mask(bytes, bytes)
+        }
+    }
+
+    #[inline(always)]
+    fn dot_bf16(a: F32x16, b: F32x16, c: F32x16) -> F32x16 {
+        // SAFETY: as for `registers!`.
+        unsafe {
+            let mask = _mm512_castsi512_ps(_mm512_set1_epi32(0xffff_0000_u32 as i32));
+            let upper = |x: F32x16| _mm512_and_ps(x.0, mask);
+            let lower = |x: F32x16| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(x.0)));
+            F32x16(_mm512_fmadd_ps(upper(a), upper(b), _mm512_fmadd_ps(lower(a), lower(b), c.0)))
+        }
+    }
+}
+
+/// [`Avx512`] with an instruction for products in bf16.
+#[derive(Clone, Copy)]
+pub struct Avx512Bf16;
+
+impl Simd for Avx512Bf16 {
+    type F32 = F32x16;
+    type F64 = F64x8;
+    const REGISTERS: usize = 32;
+
+    #[inline(always)]
+    fn nonzero(bytes: &[u8; 64]) -> u64 {
+        Avx512::nonzero(bytes)
+    }
+
+    #[inline(always)]
+    fn dot_bf16(a: F32x16, b: F32x16, c: F32x16) -> F32x16 {
+        // SAFETY: as for `registers!`; 512 bits are 32 numbers in bf16, whatever they are.
+        unsafe {
+            let pairs = |x: F32x16| std::mem::transmute::<__m512, __m512bh>(x.0);
+            F32x16(_mm512_dpbf16_ps(c.0, pairs(a), pairs(b)))
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Rows of a data set on their way into the network.
 
-use steepest_kernels::{self as kernels, Csr, Element, Finish, Float, Ink, Inputs, Patches, Stored};
+use steepest_kernels::{
+    self as kernels, Csr, Element, Finish, Float, Ink, Inputs, Patches, Products, Stored,
+};
 
 use crate::augment::{AugmentScratch, Augmenter};
 use crate::batches::Rows;
@@ -29,6 +31,8 @@ pub(crate) struct Source<'a> {
     pub augmenter: Option<&'a Augmenter>,
     /// What is added to the inputs. They are numbers then, whatever they are stored as.
     pub noise: Option<Noise>,
+    /// How products with them are computed.
+    pub products: Products,
 }
 
 impl<'a> Source<'a> {
@@ -46,7 +50,17 @@ impl<'a> Source<'a> {
     /// All rows in their order and as they are, for a network whose first layer lies upright.
     pub fn new(data: &'a Dataset, factor: f64) -> Self {
         let rows = Rows::All(data.n_samples());
-        Self { data, rows, epoch: 0, factor, turned: false, patches: &[], augmenter: None, noise: None }
+        Self {
+            data,
+            rows,
+            epoch: 0,
+            factor,
+            turned: false,
+            patches: &[],
+            augmenter: None,
+            noise: None,
+            products: Products::Exact,
+        }
     }
 }
 
@@ -218,7 +232,7 @@ impl<T: Float> Gather<T> {
 
     /// The rows `first..first + n` of a source.
     pub fn rows<'a>(&'a mut self, source: Source<'a>, first: usize, n: usize) -> Block<'a, T> {
-        let Source { data, rows, epoch, factor, turned, patches, augmenter, noise } = source;
+        let Source { data, rows, epoch, factor, turned, patches, augmenter, noise, products } = source;
         if !patches.is_empty() {
             let end = (first + n).div_ceil(Patches::ROWS);
             return Block::Patches(&patches[first / Patches::ROWS..end], T::from_f64(factor));
@@ -285,10 +299,10 @@ impl<T: Float> Gather<T> {
                 kernels::widen(bytes, T::from_f64(factor), &mut self.floats);
                 noise.add(first, width, &mut self.floats);
             }
-            let inputs = Inputs::plain(&self.floats[..], width);
+            let inputs = Inputs { products, ..Inputs::plain(&self.floats[..], width) };
             return if turned { Block::Turned(inputs) } else { Block::Floats(inputs) };
         }
-        let inputs = Inputs { x: bytes, n_in: width, factor: T::from_f64(factor) };
+        let inputs = Inputs { x: bytes, n_in: width, factor: T::from_f64(factor), products };
         if !turned {
             return Block::Bytes(inputs);
         }
@@ -326,7 +340,7 @@ impl<T: Float> Gather<T> {
                 find_ink(&self.floats, width, &mut self.inks);
             }
         }
-        let inputs = Inputs::plain(&self.floats[..], width);
+        let inputs = Inputs { products: source.products, ..Inputs::plain(&self.floats[..], width) };
         match (source.turned, has_ink) {
             (false, _) => Block::Floats(inputs),
             (true, false) => Block::Turned(inputs),
@@ -356,7 +370,7 @@ impl<T: Float> Gather<T> {
                 noise.add(first, width, &mut self.floats);
             }
         }
-        let inputs = Inputs::plain(&self.floats[..], width);
+        let inputs = Inputs { products: source.products, ..Inputs::plain(&self.floats[..], width) };
         if source.turned { Block::Turned(inputs) } else { Block::Floats(inputs) }
     }
 }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
-use steepest_kernels::{Float, Pool};
+use steepest_kernels::{Float, Pool, Products};
 
 use crate::batch_norm::{BatchNorm, Share};
 use crate::gather::{Block, Gather, GatherTargets, Source};
@@ -59,27 +59,28 @@ const LEAST_ROWS: usize = 2 * BLOCK;
 
 impl<T: Float> HeldRows<T> {
     /// For batches of at most so many rows.
-    pub fn new(network: &Network<T>, most_rows: usize) -> Self {
+    pub fn new(network: &Network<T>, most_rows: usize, products: Products) -> Self {
         let even = most_rows.div_ceil(BLOCKS).next_multiple_of(BLOCK).max(LEAST_ROWS);
-        Self::in_blocks(network, most_rows, block_rows(network).min(even), Activations::new)
+        Self::in_blocks(network, most_rows, block_rows(network).min(even), products, Activations::new)
     }
 
     /// For batches of at most so many rows in one block, with the logits of every layer.
-    pub fn in_one_block(network: &Network<T>, most_rows: usize) -> Self {
-        Self::in_blocks(network, most_rows, most_rows, Activations::with_logits)
+    pub fn in_one_block(network: &Network<T>, most_rows: usize, products: Products) -> Self {
+        Self::in_blocks(network, most_rows, most_rows, products, Activations::with_logits)
     }
 
     fn in_blocks(
         network: &Network<T>,
         most_rows: usize,
         block_rows: usize,
+        products: Products,
         activations: fn(&Network<T>, usize) -> Activations<T>,
     ) -> Self {
         let size = block_rows.min(most_rows.max(1));
         let held = || Held {
             gather: Gather::new(),
             targets: GatherTargets::default(),
-            activations: activations(network, size),
+            activations: activations(network, size).with_products(products),
             deltas: deltas(network, size),
             score: Score::default(),
             share: Share::new(network),
@@ -240,9 +241,9 @@ impl<T: Float> Held<T> {
     fn carry_back_to(&mut self, l: usize, batch: &Batch<T>, norms: &[BatchNorm<T>], first: usize, n: usize) {
         let network = batch.network;
         let layer = &network.layers()[l];
-        let Activations { z, a, .. } = &self.activations;
+        let Activations { z, a, products, .. } = &self.activations;
         let rows = (&z[l][..n * layer.n_out], &a[l][..n * layer.n_out]);
-        let delta = to_outputs(network, l + 1, n, &mut self.deltas, (batch.dropout(first), None));
+        let delta = to_outputs(network, l + 1, n, &mut self.deltas, (batch.dropout(first), None, *products));
         let shift = &network.parameters[layer.bias.clone()];
         norms[l].activation_backward(network.spec().activation, shift, rows, &mut self.share, delta);
     }

@@ -92,14 +92,16 @@ pub use predict::{Evaluation, evaluate, logits};
 pub use predictor::Predictor;
 pub use recipe::{DataRecipe, NetworkRecipe, Override, Quirks, Recipe, parse_value};
 pub use recipe_training::TrainingRecipe;
-pub use recipe_values::{BatchSize, BiasGradient, ColumnKind, Missing, Precision, Scale, Task, ValSplit};
+pub use recipe_values::{
+    BatchSize, BiasGradient, ColumnKind, Missing, Precision, ProductsKind, Scale, Task, ValSplit,
+};
 pub use rng::Purpose;
 pub use schedule::{Course, Schedule, ScheduleKind, Warmup};
 pub use score::Score;
 pub use session::{Progress, Report, Session, Start, Stop};
 pub use sparse_rows::{SparseRows, SparseValues};
 pub use split::{Split, SplitKind, SplitShuffle, split, stratified};
-pub use steepest_kernels::{Float, InstructionSet, Pool, all_finite, instruction_set};
+pub use steepest_kernels::{Float, InstructionSet, Pool, Products, all_finite, instruction_set};
 pub use table::{Cells, Table, TableColumn, TableError};
 pub use trace::Trace;
 pub use trainer::{PerParameter, Step, Trainer};

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use steepest_kernels::{self as kernels, Float, Pool};
+use steepest_kernels::{self as kernels, Float, Pool, Products};
 
 use crate::gather::Source;
 use crate::held::HeldRows;
@@ -53,9 +53,9 @@ impl<T: Float> Parts<T> {
     }
 
     /// For batches of at most so many rows.
-    pub fn new(network: &Network<T>, most_rows: usize) -> Self {
+    pub fn new(network: &Network<T>, most_rows: usize, products: Products) -> Self {
         Self {
-            held: HeldRows::new(network, most_rows),
+            held: HeldRows::new(network, most_rows, products),
             layers: network.layers().to_vec(),
             parts: network.layers().iter().enumerate().flat_map(|layer| parts(network, layer)).collect(),
         }

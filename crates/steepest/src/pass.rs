@@ -1,6 +1,6 @@
 //! A block of rows on its way through the network and back.
 
-use steepest_kernels::{self as kernels, AlignedVec, Finish, Float, Ink, Inputs};
+use steepest_kernels::{self as kernels, AlignedVec, Finish, Float, Ink, Inputs, Products};
 
 use crate::activation::Activation;
 use crate::dropout::{Dropout, RowsDropout};
@@ -59,6 +59,8 @@ pub(crate) struct Activations<T> {
     pub log_sums: AlignedVec<T>,
     /// Whether hidden layers give the outputs of ReLU at once, and its derivative is taken on the way back in the same way.
     relu_at_once: bool,
+    /// How products between layers are computed, here and on the way back.
+    pub products: Products,
 }
 
 /// Gradients at each layer's logits, `(rows, n_out)`.
@@ -82,8 +84,19 @@ impl<T: Float> Activations<T> {
     /// With the logits of every layer.
     pub fn with_logits(network: &Network<T>, capacity: usize) -> Self {
         let of_layers = || deltas(network, capacity);
-        let log_sums = AlignedVec::zeros(capacity);
-        Self { z: of_layers(), a: of_layers(), dropped: Vec::new(), log_sums, relu_at_once: false }
+        Self {
+            z: of_layers(),
+            a: of_layers(),
+            dropped: Vec::new(),
+            log_sums: AlignedVec::zeros(capacity),
+            relu_at_once: false,
+            products: Products::Exact,
+        }
+    }
+
+    /// With products as they are asked for.
+    pub fn with_products(self, products: Products) -> Self {
+        Self { products, ..self }
     }
 
     /// Logits of the `n` rows of `x`, and what leads there; the head then makes predictions of them. Without batch
@@ -108,6 +121,7 @@ impl<T: Float> Activations<T> {
         let layer = &network.layers()[l];
         let relu = self.relu_at_once && l + 1 < network.layers().len();
         let (weight, finish) = (network.weight(layer), Finish { bias: network.added_bias(layer), relu });
+        let products = self.products;
         let (before, from_here) = self.a.split_at_mut(l);
         let out = if relu { &mut from_here[0] } else { &mut self.z[l] };
         let out = &mut out[..n * layer.n_out]; // (n, n_out)
@@ -115,7 +129,7 @@ impl<T: Float> Activations<T> {
             None => x.affine(weight, finish, out),
             Some(last) => {
                 let a = &outputs(before, &self.dropped, last)[..n * layer.n_in]; // (n, n_in)
-                kernels::affine(Inputs::plain(a, layer.n_in), weight, finish, out);
+                kernels::affine(Inputs { products, ..Inputs::plain(a, layer.n_in) }, weight, finish, out);
             }
         }
     }
@@ -172,9 +186,9 @@ impl<T: Float> Activations<T> {
         for (l, layer) in network.layers().iter().enumerate().skip(1).rev() {
             let a = &self.a[l - 1][..n * layer.n_in];
             if self.relu_at_once {
-                to_outputs(network, l, n, delta, (dropout, Some(a)));
+                to_outputs(network, l, n, delta, (dropout, Some(a), self.products));
             } else {
-                let d_output = to_outputs(network, l, n, delta, (dropout, None));
+                let d_output = to_outputs(network, l, n, delta, (dropout, None, self.products));
                 network.spec().activation.backward(&self.z[l - 1][..n * layer.n_in], a, d_output);
             }
         }
@@ -195,7 +209,7 @@ impl<T: Float> Activations<T> {
             None => x.weight_gradient(delta, first, add, d_weight),
             Some(before) => {
                 let a = &outputs(&self.a, &self.dropped, before)[..n * layer.n_in];
-                let a = Inputs::plain(a, layer.n_in);
+                let a = Inputs { products: self.products, ..Inputs::plain(a, layer.n_in) };
                 kernels::weight_gradient(delta, a, first, add, d_weight);
             }
         }
@@ -232,13 +246,13 @@ pub(crate) fn to_outputs<'a, T: Float>(
     l: usize,
     n: usize,
     delta: &'a mut Deltas<T>,
-    (dropout, relu): (Option<RowsDropout>, Option<&[T]>),
+    (dropout, relu, products): (Option<RowsDropout>, Option<&[T]>, Products),
 ) -> &'a mut [T] {
     let layer = &network.layers()[l];
     let (before, from_here) = delta.split_at_mut(l);
     let d_output = &mut before[l - 1][..n * layer.n_in];
     let delta = &from_here[0][..n * layer.n_out];
-    kernels::backpropagate(delta, network.weight(layer), layer.n_in, relu, d_output);
+    kernels::backpropagate(delta, network.weight(layer), layer.n_in, (relu, products), d_output);
     if let Some(dropout) = dropout {
         dropout.apply(l - 1, n, d_output);
     }

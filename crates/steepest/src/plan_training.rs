@@ -1,5 +1,7 @@
 //! The part of a plan that says what each step does.
 
+use steepest_kernels::Products;
+
 use crate::augment::Augmenter;
 use crate::batches::Batches;
 use crate::error::Error;
@@ -9,7 +11,7 @@ use crate::optimizer::{Optimizer, OptimizerKind};
 use crate::plan::check;
 use crate::recipe::Recipe;
 use crate::recipe_training::TrainingRecipe;
-use crate::recipe_values::{BatchSize, BiasGradient};
+use crate::recipe_values::{BatchSize, BiasGradient, Precision, ProductsKind};
 use crate::schedule::{Course, Schedule, ScheduleKind, Warmup};
 use crate::training::Training;
 
@@ -25,6 +27,7 @@ pub(crate) fn training(
     n_train: usize,
     augmenter: Option<Augmenter>,
 ) -> Result<Training, Error> {
+    let precision = recipe.precision;
     let r = &mut recipe.training;
     check(r.epochs.is_none() || r.iterations.is_none(), || {
         "training.epochs and training.iterations exclude each other: give one".into()
@@ -75,6 +78,10 @@ pub(crate) fn training(
             format!("training.ema is {ema}: expected a number above 0 and below 1, such as 0.999")
         })?;
     }
+    check(r.products == ProductsKind::F32 || precision == Precision::F32, || {
+        "training.products = \"bf16\" rounds numbers of single precision, but precision is \"f64\": leave one of them out"
+            .into()
+    })?;
     check(r.lr > 0.0, || "training.lr is 0: nothing would be learnt".into())?;
     let optimizer = match r.optimizer {
         OptimizerKind::Sgd => Optimizer::Sgd { momentum: 0.0, nesterov: false },
@@ -110,6 +117,10 @@ pub(crate) fn training(
         noise: recipe.data.noise,
         dropout: recipe.network.dropout,
         seed: recipe.seed,
+        products: match recipe.training.products {
+            ProductsKind::F32 => Products::Exact,
+            ProductsKind::Bf16 => Products::Bf16,
+        },
     })
 }
 

@@ -1,6 +1,6 @@
 //! Predictions of a few rows at a time.
 
-use steepest_kernels::{self as kernels, Float, Ink, Inputs};
+use steepest_kernels::{self as kernels, Float, Ink, Inputs, Products};
 
 use crate::columns::Scaling;
 use crate::gather::Block;
@@ -74,7 +74,7 @@ impl<T: Float> Predictor<T> {
         self.logits.clear();
         for x in rows.chunks(self.most_rows * n_in) {
             let n = x.len() / n_in;
-            let inputs = Inputs { x, n_in, factor: T::from_f64(self.factor) };
+            let inputs = Inputs { x, n_in, factor: T::from_f64(self.factor), products: Products::Exact };
             let block = if self.network.is_turned() {
                 self.inks.resize_with(n.div_ceil(Ink::ROWS).max(self.inks.len()), Ink::default);
                 if n > 1 {

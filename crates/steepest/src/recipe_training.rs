@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Sampling;
 use crate::class_weight::ClassWeight;
 use crate::optimizer::OptimizerKind;
-use crate::recipe_values::BatchSize;
+use crate::recipe_values::{BatchSize, ProductsKind};
 use crate::schedule::ScheduleKind;
 
 /// `[training]`
@@ -53,6 +53,9 @@ pub struct TrainingRecipe {
     /// Decay of the running mean of the parameters that is validated and saved; without it, they are themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<f64>,
+    /// How products of single precision are computed in layers that are large.
+    #[serde(skip_serializing_if = "ProductsKind::is_default")]
+    pub products: ProductsKind,
     /// The learning rate's course.
     pub schedule: ScheduleKind,
     /// Epochs in which the learning rate rises linearly to `lr`.
@@ -108,6 +111,7 @@ impl Default for TrainingRecipe {
             class_weight: None,
             label_smoothing: None,
             ema: None,
+            products: ProductsKind::F32,
             schedule: ScheduleKind::Constant,
             warmup_epochs: 0.0,
             warmup: None,

@@ -26,6 +26,25 @@ pub enum Precision {
     F64,
 }
 
+/// How products of single precision are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProductsKind {
+    /// As they are.
+    #[default]
+    F32,
+    /// In large layers of factors that are rounded to bf16, whose sums stay in single precision: faster where the processor has
+    /// instructions for it.
+    Bf16,
+}
+
+impl ProductsKind {
+    /// Whether they are as they always were.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Rows of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchSize {

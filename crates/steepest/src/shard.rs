@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use steepest_kernels::{self as kernels, AlignedVec, Float, Pool};
+use steepest_kernels::{self as kernels, AlignedVec, Float, Pool, Products};
 
 use crate::gather::{Gather, GatherTargets};
 use crate::head::Coupling;
@@ -48,14 +48,14 @@ struct Scratch<T> {
 
 impl<T: Float> Shards<T> {
     /// For batches of at most so many rows.
-    pub fn new(network: &Network<T>, most_rows: usize, threads: usize) -> Self {
+    pub fn new(network: &Network<T>, most_rows: usize, threads: usize, products: Products) -> Self {
         let count = shard_count(most_rows, network.parameters.len());
         Self {
             shards: (0..count).map(|_| Mutex::new(Shard::new(network))).collect(),
-            scratch: (0..threads).map(|_| Mutex::new(Scratch::new(network))).collect(),
+            scratch: (0..threads).map(|_| Mutex::new(Scratch::new(network, products))).collect(),
             layers: network.layers().to_vec(),
             n_shards: 0,
-            held: network.spec().batch_norm.then(|| HeldRows::new(network, most_rows)),
+            held: network.spec().batch_norm.then(|| HeldRows::new(network, most_rows, products)),
         }
     }
 
@@ -168,7 +168,8 @@ impl<T: Float> Shard<T> {
         let size = shard_block_rows(batch.network);
         for (b, row, n) in blocks(first, end, size) {
             if self.activations.len() == b {
-                self.activations.push(Activations::new(batch.network, size));
+                let activations = Activations::new(batch.network, size);
+                self.activations.push(activations.with_products(scratch.activations.products));
             }
             let x = scratch.gather.rows(batch.source, row, n);
             self.activations[b].forward(batch.network, x, n, batch.dropout(row));
@@ -203,9 +204,10 @@ impl<T: Float> Shard<T> {
 }
 
 impl<T: Float> Scratch<T> {
-    fn new(network: &Network<T>) -> Self {
+    fn new(network: &Network<T>, products: Products) -> Self {
         let size = shard_block_rows(network);
-        let (activations, deltas) = (Activations::new(network, size), deltas(network, size));
+        let activations = Activations::new(network, size).with_products(products);
+        let deltas = deltas(network, size);
         Self { gather: Gather::new(), targets: GatherTargets::default(), activations, deltas }
     }
 }

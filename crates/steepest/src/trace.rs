@@ -39,12 +39,13 @@ impl<T: Float> Trainer<T> {
         let factor = 1.0 / training.divide_by;
         let (rows, epoch, augmenter) = (self.rows(), step.epoch, training.augmenter.as_ref());
         let noise = training.noise_of(step.iteration);
-        let source = Source { rows, epoch, augmenter, noise, ..Source::new(data, factor) };
+        let products = training.products;
+        let source = Source { rows, epoch, augmenter, noise, products, ..Source::new(data, factor) };
         let dropout = training.dropout_of(step.iteration, before.layers().len() - 1);
         let (dropout, total) = (dropout.as_ref(), source.total());
         let batch = Batch { source, network: &before, head, dropout, total };
         // The same pass again, in one block. The gradient of the parameters is the trainer's own.
-        let mut held = HeldRows::in_one_block(&before, n);
+        let mut held = HeldRows::in_one_block(&before, n, products);
         held.pass(&batch, &mut Pool::new(1));
         let passed = held.passed(source);
         let block = &passed.blocks[0];

@@ -7,7 +7,7 @@ mod state;
 
 pub use state::PerParameter;
 
-use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool};
+use steepest_kernels::{self as kernels, AlignedVec, Float, Patches, Pool, Products};
 
 use crate::augment::Augmenter;
 use crate::batches::{Batches, Rows};
@@ -284,12 +284,14 @@ impl<T: Float> Trainer<T> {
         let n = rows.len();
         let (factor, turned) = (1.0 / training.divide_by, network.is_turned());
         let (augmenter, noise) = (training.augmenter.as_ref(), training.noise_of(self.step));
-        let source = Source { data, rows, epoch, factor, turned, patches, augmenter, noise };
+        let products = training.products;
+        let source = Source { data, rows, epoch, factor, turned, patches, augmenter, noise, products };
         let dropout = training.dropout_of(self.step, network.layers().len() - 1);
         let (head, dropout, total) = (&training.head, dropout.as_ref(), source.total());
         let batch = Batch { source, network, head, dropout, total };
         let l2 = training.l2_of(total);
-        let work = work.get_or_insert_with(|| Work::new(network, batches.largest(), pool.threads()));
+        let work =
+            work.get_or_insert_with(|| Work::new(network, batches.largest(), pool.threads(), products));
         let score = match work {
             Work::ByRows(shards) => shards.pass(&batch, pool),
             Work::ByParameters(parts) => parts.held.pass(&batch, pool),
@@ -420,11 +422,11 @@ impl<T: Float> Objective<T> for Trainer<T> {
 }
 
 impl<T: Float> Work<T> {
-    fn new(network: &Network<T>, most_rows: usize, threads: usize) -> Self {
+    fn new(network: &Network<T>, most_rows: usize, threads: usize, products: Products) -> Self {
         if Parts::suits(network, most_rows) {
-            Self::ByParameters(Parts::new(network, most_rows))
+            Self::ByParameters(Parts::new(network, most_rows, products))
         } else {
-            Self::ByRows(Shards::new(network, most_rows, threads))
+            Self::ByRows(Shards::new(network, most_rows, threads, products))
         }
     }
 

@@ -1,5 +1,7 @@
 //! What each step of a run does.
 
+use steepest_kernels::Products;
+
 use crate::augment::Augmenter;
 use crate::dialect::Dialect;
 use crate::dropout::Dropout;
@@ -44,6 +46,8 @@ pub struct Training {
     pub dropout: f64,
     /// Where noise and dropout come from.
     pub seed: u64,
+    /// How the products of large layers are computed while it trains.
+    pub products: Products,
 }
 
 impl Training {

@@ -168,6 +168,17 @@ fn only_images_of_bytes_are_deformed_and_only_so_far() {
 }
 
 #[test]
+fn only_single_precision_is_rounded() {
+    let text = "precision = \"f64\"\n[training]\nproducts = \"bf16\"";
+    refuses(text, &classes(), &["training.products", "precision is \"f64\"", "leave one"]);
+    let toml = |text: &str| Recipe::parse(text, &[]).unwrap().to_toml();
+    assert!(
+        !toml("").contains("products")
+            && toml("[training]\nproducts = \"bf16\"").contains("products = \"bf16\"")
+    );
+}
+
+#[test]
 fn an_average_forgets_a_part_each_step() {
     for ema in ["0.0", "1.0", "-0.5", "nan", "1.5"] {
         refuses(&format!("[training]\nema = {ema}"), &classes(), &["training.ema is", "above 0 and below 1"]);
