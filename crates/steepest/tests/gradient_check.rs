@@ -4,7 +4,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use steepest::{
     Activation, Dataset, Head, HeadQuirks, Init, Inputs, Loss, Network, NetworkSpec, Optimizer, Output, Pool,
-    Sampling, Schedule, Targets, Trainer, Training,
+    Products, Sampling, Schedule, Targets, Trainer, Training,
 };
 
 const FEATURES: usize = 5;
@@ -118,6 +118,7 @@ fn trainer(case: &Case) -> (Trainer<f64>, Dataset) {
             noise: case.noise,
             dropout: case.dropout,
             seed,
+            products: Products::Exact,
         };
         let batches = || steepest::Batches::new(case.rows, None, Sampling::Ordered, 0);
         let new = || Trainer::new(training.clone(), network.clone(), data.clone(), batches(), case.threads);
