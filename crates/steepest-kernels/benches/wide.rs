@@ -5,13 +5,12 @@ mod timing;
 use std::hint::black_box;
 
 use steepest_kernels::{
-    AlignedVec, Finish, Inputs, Products, affine, affine_turned, backpropagate, instruction_set,
+    AlignedVec, Finish, Inputs, Products, affine, affine_turned, backpropagate, instruction_set, is_large,
     weight_gradient,
 };
 
 use timing::median_seconds;
 
-const EXACT: (Option<&[f32]>, Products) = (None, Products::Exact);
 const LOGITS: Finish<f32> = Finish { bias: None, relu: false };
 
 fn main() {
@@ -38,15 +37,21 @@ fn main() {
         };
         let (x, w, delta) = (numbers(rows * n_in), numbers(n_out * n_in), numbers(rows * n_out));
         let (mut out, mut d_w, mut back) = (delta.clone(), w.clone(), x.clone());
-        let x = Inputs::plain(&x[..], n_in);
         let gflop = 2.0 * (rows * n_in * n_out) as f64 / 1e9;
-        let rates = [
-            median_seconds(1, || affine(black_box(x), &w, LOGITS, black_box(&mut out))),
-            median_seconds(1, || affine_turned(black_box(x), &w, LOGITS, black_box(&mut out))),
-            median_seconds(1, || backpropagate(black_box(&delta), &w, n_in, EXACT, black_box(&mut back))),
-            median_seconds(1, || weight_gradient(black_box(&delta), x, 0, false, black_box(&mut d_w))),
-        ]
-        .map(|s| format!(" {:>9.1}", gflop / s));
-        println!("{rows:>5}{n_in:>5}{n_out:>5} {}", rates.concat());
+        for (products, name) in [(Products::Exact, ""), (Products::Bf16, "bf16")] {
+            if products == Products::Bf16 && !is_large::<f32>(n_in, n_out) {
+                continue;
+            }
+            let x = Inputs { products, ..Inputs::plain(&x[..], n_in) };
+            let relu = (None, products);
+            let rates = [
+                median_seconds(1, || affine(black_box(x), &w, LOGITS, black_box(&mut out))),
+                median_seconds(1, || affine_turned(black_box(x), &w, LOGITS, black_box(&mut out))),
+                median_seconds(1, || backpropagate(black_box(&delta), &w, n_in, relu, black_box(&mut back))),
+                median_seconds(1, || weight_gradient(black_box(&delta), x, 0, false, black_box(&mut d_w))),
+            ]
+            .map(|s| format!(" {:>9.1}", gflop / s));
+            println!("{rows:>5}{n_in:>5}{n_out:>5} {} {name}", rates.concat());
+        }
     }
 }
