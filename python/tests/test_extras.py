@@ -290,3 +290,13 @@ def test_scikit_learns_training_is_never_used(kind, data, solver, monkeypatch):
             est.set_params(early_stopping=True).fit(X, y)
     with pytest.raises(AssertionError, match="training was called"):
         getattr(THEIRS, kind)(**SMALL).fit(X, y)
+
+
+@pytest.mark.parametrize("momentum", [0.9, 0.0])
+def test_partial_fit_goes_on_with_a_solver_that_remembers_less(momentum):
+    X = np.random.RandomState(0).normal(size=(60, 5))
+    y = (X[:, 0] > 0).astype(int)
+    classifier = OURS.Classifier((7,), random_state=0).partial_fit(X, y, classes=[0, 1])
+    before = classifier.coefs_[0].copy()
+    classifier.set_params(solver="sgd", momentum=momentum).partial_fit(X, y)
+    assert np.isfinite(classifier.coefs_[0]).all() and (classifier.coefs_[0] != before).any()

@@ -22,7 +22,7 @@ impl Products {
     /// Computes a large product.
     pub(crate) fn multiply<T: Float>(self, set: InstructionSet, product: Gemm<T>) {
         // A constant, so that for double precision the second product is not even compiled.
-        if const { T::BF16_TERMS == 2 } && self == Self::Bf16 {
+        if const { T::HOLDS_BF16 } && self == Self::Bf16 {
             dispatch_bf16_on(set, GemmBf16(product));
         } else {
             dispatch_on(set, product);
@@ -30,8 +30,8 @@ impl Products {
     }
 }
 
-/// [`Gemm`] of factors that are rounded to bf16. In double precision, it is the exact one.
-pub(crate) struct GemmBf16<'a, T>(pub(crate) Gemm<'a, T>);
+/// [`Gemm`] of factors that are rounded to bf16.
+struct GemmBf16<'a, T>(Gemm<'a, T>);
 
 impl<T: Float> Kernel for GemmBf16<'_, T> {
     type Output = ();
@@ -42,14 +42,14 @@ impl<T: Float> Kernel for GemmBf16<'_, T> {
     }
 }
 
-/// Pairs of terms in bf16, where there is a number that holds them.
+/// Pairs of terms in bf16, each in the place of a number.
 struct Pairs;
 
 /// The most rows that are packed together: two of the widest registers.
 const MOST_ROWS: usize = 32;
 
 impl<T: Float> Packing<T> for Pairs {
-    const TERMS: usize = T::BF16_TERMS;
+    const TERMS: usize = 2;
 
     #[inline(always)]
     fn pack<S: Simd>(
@@ -59,9 +59,6 @@ impl<T: Float> Packing<T> for Pairs {
         height: usize,
         out: &mut [T],
     ) {
-        if T::BF16_TERMS == 1 {
-            return pack::<S, T>(matrix, (row, column), (rows, columns), height, out);
-        }
         let (down, right) = matrix.strides;
         let numbers = &matrix.numbers[row * down + column * right..];
         let pairs = columns.div_ceil(2);

@@ -60,9 +60,9 @@ pub trait Float:
     fn to_u8(self) -> u8;
     /// A byte's value.
     fn from_u8(x: u8) -> Self;
-    /// How many terms of a product in bf16 a number holds: two, or in double precision one, which is not rounded.
+    /// Whether two terms of a product in bf16 are put into one number: in single precision. The next two are for it alone.
     #[doc(hidden)]
-    const BF16_TERMS: usize;
+    const HOLDS_BF16: bool;
     /// Two terms rounded to bf16 in one number.
     #[doc(hidden)]
     fn pair_bf16(lower: Self, upper: Self) -> Self;
@@ -94,7 +94,7 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($t:ident, $register:ident, $terms:literal, |$l:ident, $u:ident| $pair:expr, |$a:ident, $b:ident, $c:ident| $dot:expr) => {
+    ($t:ident, $register:ident, $holds:literal, |$l:ident, $u:ident| $pair:expr, |$a:ident, $b:ident, $c:ident| $dot:expr) => {
         impl Float for $t {
             type Register<S: Simd> = S::$register;
             const ZERO: Self = 0.0;
@@ -103,7 +103,7 @@ macro_rules! float {
             const EPSILON: Self = $t::EPSILON;
             const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
             const TINY: Self = $t::MIN_POSITIVE / $t::EPSILON;
-            const BF16_TERMS: usize = $terms;
+            const HOLDS_BF16: bool = $holds;
             #[inline(always)]
             fn pair_bf16($l: Self, $u: Self) -> Self {
                 $pair
@@ -159,8 +159,8 @@ macro_rules! float {
 float!(
     f32,
     F32,
-    2,
+    true,
     |lower, upper| f32::from_bits(rounded_bits(lower) | rounded_bits(upper) << 16),
     |a, b, c| S::dot_bf16(a, b, c)
 );
-float!(f64, F64, 1, |lower, _upper| lower, |a, b, c| a.mul_add(b, c));
+float!(f64, F64, false, |lower, _upper| lower, |a, b, c| a.mul_add(b, c));

@@ -165,7 +165,10 @@ impl Trainer {
     fn read_optimizer(&self, steps: u64, memory: Vec<(Arrays, Arrays)>) -> PyResult<()> {
         with_fit!(self, fit => {
             for (i, (coefs, intercepts)) in memory.iter().enumerate() {
-                fit.read(PerParameter::Memory(i), coefs, intercepts)?;
+                // Another solver than the one it comes from may remember less.
+                if i < fit.trainer.training().optimizer.memory() {
+                    fit.read(PerParameter::Memory(i), coefs, intercepts)?;
+                }
             }
             fit.trainer.set_steps(steps);
             Ok(())
